@@ -1,0 +1,6 @@
+"""`python -m mbs` is the command `mbs`."""
+
+from mbs.cli import main
+
+if __name__ == "__main__":
+    main()

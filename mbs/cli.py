@@ -1,0 +1,140 @@
+"""The command `mbs`: Hydra composes the run; mistakes end in one line and exit code 2."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable
+
+import hydra
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from mbs.errors import MbsError, closest
+from mbs.paths import config_folder
+
+FULL_ERROR = "HYDRA_FULL_ERROR"
+NUMBER_AS_GROUP = re.compile(r"\+{0,2}sparsity=([\d.:%,]+)$")
+
+
+def main() -> None:
+    """Entry point of `mbs` and `python -m mbs`."""
+    sys.exit(_guarded(sys.argv[1:]))
+
+
+def _guarded(arguments: list[str]) -> int:
+    """Run, and turn every known mistake into one line; a user who set HYDRA_FULL_ERROR=1 gets the traceback."""
+    wants_traceback = os.environ.get(FULL_ERROR) == "1"
+    os.environ[FULL_ERROR] = "1"  # Hydra then raises instead of printing its own traceback
+    try:
+        _check_sparsity(arguments)
+        _hydra()
+    except Exception as error:
+        if wants_traceback:
+            raise
+        known = explain(error, arguments)
+        if known is None:
+            traceback.print_exc()
+            print(f"mbs: this is a bug ({type(error).__name__}: {error}); please report it", file=sys.stderr)
+            return 1
+        if not known.reported:
+            print(known.line, file=sys.stderr)
+        return 2
+    finally:
+        if not wants_traceback:
+            del os.environ[FULL_ERROR]
+    return 0
+
+
+@hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")
+def _hydra(config: DictConfig) -> None:
+    """One job; in a sweep every failing job prints its line, and the others go on."""
+    try:
+        _run(config)
+    except MbsError as error:
+        print(error.line, file=sys.stderr, flush=True)
+        error.reported = True
+        raise
+
+
+def _run(config: DictConfig) -> None:
+    from rich.console import Console
+    from transformers.utils import logging
+
+    from mbs.config import build
+    from mbs.pipeline import Log, run
+    from mbs.report.table import show
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    log = Log(say=_to_terminal(), warn=lambda line: print(f"mbs: warning: {line}", file=sys.stderr, flush=True))
+    result = run(build(config, log.warn), log)
+    show(result.as_json(), Console())
+    print(f"results in {result.directory}", flush=True)
+
+
+def _to_terminal() -> Callable[[str], None]:
+    """Stage lines are for a person who waits: nothing is said where nobody watches."""
+    if sys.stderr.isatty():
+        return lambda line: print(line, file=sys.stderr, flush=True)
+    return lambda line: None
+
+
+def _check_sparsity(arguments: list[str]) -> None:
+    """Hydra cannot select a group option that looks like a number, and YAML reads 2:4 as 124."""
+    for argument in arguments:
+        match = NUMBER_AS_GROUP.match(argument)
+        if not match:
+            continue
+        typed = match[1]
+        if ":" in typed:
+            remedy = f"sparsity={typed.replace(':', 'of')}"
+        else:
+            levels = [float(level.rstrip("%")) for level in typed.split(",") if level.strip("%")]
+            remedy = "sparsity.ratio=" + ",".join(f"{level / 100 if level >= 1 else level:g}" for level in levels)
+        raise MbsError(f"{argument}", "a pattern: unstructured, 2of4, 4of8 or none", remedy)
+
+
+def explain(error: BaseException, arguments: list[str]) -> MbsError | None:
+    """The one-line form of a known mistake, or None for a bug."""
+    if isinstance(error, MbsError):
+        return error
+    if isinstance(error, MissingConfigException) and error.options is not None:
+        group, _, option = str(error.missing_cfg_file or "").rpartition("/")
+        nearest = closest(option, error.options)
+        remedy = f"{group}={nearest}" if nearest else f"{group}={error.options[0]}"
+        return MbsError(f"unknown {group} '{option}'", f"one of {', '.join(error.options)}", remedy)
+    if isinstance(error, OverrideParseException):
+        return MbsError(f"cannot read '{error.override}'", "key=value", "quoting it for the shell: 'key=value'")
+    if isinstance(error, ConfigCompositionException):
+        key = re.search(r"Could not override '([^']+)'", str(error))
+        if key:
+            nearest = closest(key[1], _keys())
+            return MbsError(f"no key '{key[1]}' in the configuration", "a key of `mbs --cfg job`", nearest)
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return MbsError(str(error).strip().splitlines()[0], "a configuration as `mbs --cfg job` shows it", "mbs --help")
+    return None
+
+
+def _keys() -> list[str]:
+    """All keys of the default configuration, dotted."""
+    from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+    from omegaconf import OmegaConf
+
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        plain = OmegaConf.to_container(compose("config"), resolve=False)
+    found: list[str] = []
+
+    def collect(node: object, prefix: str) -> None:
+        if isinstance(node, dict):
+            for name, value in node.items():
+                found.append(f"{prefix}{name}")
+                collect(value, f"{prefix}{name}.")
+
+    collect(plain, "")
+    return [key for key in found if "_target_" not in key]

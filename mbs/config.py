@@ -1,0 +1,106 @@
+"""From Hydra's configuration to plain objects: the only place that calls instantiate, and below it no DictConfig."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from mbs.corpora.base import Corpus
+from mbs.corpora.folder import FolderCorpus
+from mbs.errors import MbsError
+from mbs.evaluators.windows import PerplexityTask
+from mbs.languages import Language, checked, extended
+from mbs.models import ModelSource
+from mbs.pipeline import Settings
+from mbs.shares import declare_shares
+
+SAVES = {False: "none", "mask": "mask", True: "model"}
+
+
+def build(config: DictConfig, warn: Callable[[str], None]) -> Settings:
+    """Every object of a run, the cheap ones first; raises MbsError with one clear line and loads no model."""
+    plain = _resolved(config)
+    table = extended(plain["extra_languages"])
+    languages = plain["languages"]
+    if languages is not None:
+        listed = isinstance(languages, list) and languages
+        if not listed:
+            raise MbsError(f"languages={languages!r}", "a list of language codes", "languages=[en,sw]")
+        languages = checked(languages, "languages", table)
+    mix = _made(config.mix, "mix")
+    for field, codes in (("mix.weights", getattr(mix, "weights", None) or ()), ("mix.language", _single(mix))):
+        checked(codes, field, table)
+    save = plain["save"]
+    if not isinstance(save, bool | str) or save not in SAVES:
+        raise MbsError(f"save={save}", "false, mask or true")
+    sparsity = _made(config.sparsity, "sparsity")
+    model = cast(ModelSource, _made(config.model, "model"))
+    task = cast(PerplexityTask, _made(config.evaluation, "evaluation"))
+    if task.path is None:
+        raise MbsError("evaluation.path is not set", "a folder of text per language", "evaluation.path=FOLDER")
+    return Settings(
+        model=model,
+        mix=mix,
+        sparsity=sparsity,
+        shares=declare_shares(model.shares, table),
+        languages=languages,
+        table=table,
+        segments=_whole(plain["calibration"]["segments"], "calibration.segments", 1),
+        length=_whole(plain["calibration"]["length"], "calibration.length", 2),
+        seed=_whole(plain["seed"], "seed", 0),
+        batch_tokens=_whole(plain["batch_tokens"], "batch_tokens", 1),
+        save=SAVES[save],
+        outputs=Path(str(plain["outputs"])),
+        corpus=_corpus(config, plain, table, warn),
+        task=task,
+        evaluation=FolderCorpus(task.path, task.normalize, "evaluation", table, warn),
+        tracker=_made(config.tracker, "tracker"),
+        pruner=_made(config.pruner, "pruner"),
+        config=plain,
+    )
+
+
+def _corpus(
+    config: DictConfig, plain: Mapping[str, Any], table: Mapping[str, Language], warn: Callable[[str], None]
+) -> Corpus | None:
+    if plain["corpus"].get("path") is None:
+        return None
+    return cast(Corpus, _made(config.corpus, "corpus", table=table, warn=warn))
+
+
+def _resolved(config: DictConfig) -> dict[str, Any]:
+    try:
+        return cast(dict[str, Any], OmegaConf.to_container(config, resolve=True, throw_on_missing=True))
+    except OmegaConfBaseException as error:
+        key = getattr(error, "full_key", None) or "the configuration"
+        reason = str(error).splitlines()[0]
+        raise MbsError(f"{key}: {reason}", "a value", f"{key}=VALUE") from error
+
+
+def _made(config: DictConfig, group: str, **extra: object) -> Any:
+    """The object that a group's yaml describes; our own errors pass through, others name the group."""
+    try:
+        return instantiate(config, _convert_="all", **extra)
+    except InstantiationException as error:
+        cause = error.__cause__ or error
+        if isinstance(cause, MbsError):
+            raise cause from None
+        reason = str(cause).strip().splitlines()[0]
+        raise MbsError(f"{group}: {reason}", f"the keys of a file in conf/{group}", "mbs --cfg job") from error
+
+
+def _single(mix: object) -> tuple[str, ...]:
+    language = getattr(mix, "language", None)
+    return () if language is None else (language,)
+
+
+def _whole(value: object, key: str, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise MbsError(f"{key}={value}", f"a whole number of {least} or more")
+    return value

@@ -1,0 +1,1 @@
+"""Corpora: text per language, as documents with ids."""

@@ -1,0 +1,1 @@
+"""Evaluators: a model in, scores per language out."""

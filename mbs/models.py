@@ -1,0 +1,121 @@
+"""Opens a causal language model of transformers from a local folder or the hub, whole or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mbs.errors import MbsError
+from mbs.store import digest_files
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from mbs.tokenizer import Tokenizer
+
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+WANTED = ("*.safetensors", "*.json", "*.txt", "*.model")
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """Which model: a folder or hub id, the dtype to compute in (`auto`: the checkpoint's), the device."""
+
+    path: str | None
+    dtype: str = "auto"
+    device: str = "auto"
+    shares: object = None
+
+    def __post_init__(self) -> None:
+        if not self.path:
+            raise MbsError("model.path is not set", "a folder or a hub id", "model.path=FOLDER")
+        if self.dtype not in DTYPES:
+            raise MbsError(f"model.dtype={self.dtype}", f"one of {', '.join(DTYPES)}")
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return Path(str(self.path)).resolve().name if Path(str(self.path)).exists() else str(self.path).split("/")[-1]
+
+    def folder(self) -> Path:
+        """The local folder of the checkpoint, fetched from the hub where it is not one; it must hold safetensors."""
+        path = Path(str(self.path))
+        folder = path if path.is_dir() else _from_hub(str(self.path))
+        if not (folder / "config.json").is_file():
+            raise MbsError(f"{folder} has no config.json", "a model folder as transformers saves it")
+        if not list(folder.glob("*.safetensors")):
+            old = ", ".join(file.name for file in sorted(folder.glob("*.bin"))) or "none"
+            raise MbsError(
+                f"{folder} has no .safetensors file (.bin files there: {old})",
+                "safetensors, because a .bin file can run code when it is read",
+                "saving the model again with save_pretrained()",
+            )
+        return folder
+
+
+def _from_hub(path: str) -> Path:
+    looks_local = path.startswith((".", "/", "~")) or path.count("/") != 1
+    if looks_local:
+        raise MbsError(f"model.path names no folder: {path}", "a folder, or a hub id such as bigscience/bloom-560m")
+    import huggingface_hub
+
+    try:
+        return Path(huggingface_hub.snapshot_download(path, allow_patterns=list(WANTED)))
+    except Exception as error:
+        reason = str(error).strip().split("\n")[0]
+        raise MbsError(
+            f"model.path: {path} is no folder here, and the hub does not give it ({type(error).__name__}: {reason})",
+            "a folder, or a hub id that can be reached",
+        ) from error
+
+
+def checkpoint_digest(folder: Path) -> str:
+    """SHA-256 of the weights, the configuration and the tokenizer of a checkpoint."""
+    names = [*folder.glob("*.safetensors"), folder / "config.json", *folder.glob("tokenizer*")]
+    return digest_files(names)
+
+
+def open_tokenizer(folder: Path) -> Tokenizer:
+    """The checkpoint's tokenizer."""
+    from transformers import AutoTokenizer
+
+    from mbs.tokenizer import Tokenizer
+
+    try:
+        return Tokenizer(AutoTokenizer.from_pretrained(folder, trust_remote_code=False))
+    except (OSError, ValueError, KeyError) as error:
+        raise MbsError(f"{folder}: no usable tokenizer ({_first_line(error)})", "tokenizer.json") from error
+
+
+def open_model(folder: Path, dtype: str = "auto", device: str = "auto") -> PreTrainedModel:
+    """The checkpoint's model in evaluation mode; raises MbsError unless every tensor is there and fits.
+
+    Half-precision floats (float16) are computed as float32 on a CPU, which has no fast float16 products.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM, PreTrainedModel
+
+    where = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    try:
+        model, info = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=dtype, use_safetensors=True, trust_remote_code=False, output_loading_info=True
+        )
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+        raise MbsError(f"{folder} cannot be loaded ({_first_line(error)})", "a causal language model") from error
+    for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+        tensors = sorted(str(key) for key in info.get(problem) or ())
+        if tensors:
+            raise MbsError(
+                f"{folder}: {problem.split('_')[0]} tensors: {', '.join(tensors[:3])} ({len(tensors)} in all)",
+                "a checkpoint that fits its config.json to the tensor",
+            )
+    assert isinstance(model, PreTrainedModel)
+    if where == "cpu" and model.dtype == torch.float16:
+        model = model.float()
+    return model.to(where).eval()  # type: ignore[arg-type,return-value]
+
+
+def _first_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no message'}"

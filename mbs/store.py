@@ -1,0 +1,56 @@
+"""Identity by content, and results that are made once and reused."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from mbs.paths import write_whole
+
+Arrays = dict[str, np.ndarray]
+
+
+def strict_json(value: object, indent: int | None = None) -> str:
+    """JSON that every parser reads: no NaN, no infinity."""
+    return json.dumps(value, allow_nan=False, ensure_ascii=False, indent=indent)
+
+
+def digest(value: object) -> str:
+    """SHA-256 of a JSON value, whatever the order of its keys."""
+    text = json.dumps(value, allow_nan=False, ensure_ascii=False, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def digest_files(files: Iterable[Path]) -> str:
+    """SHA-256 over names and contents of files, in the order of their names."""
+    total = hashlib.sha256()
+    for file in sorted(files, key=lambda file: file.name):
+        with file.open("rb") as stream:
+            total.update(f"{file.name}\0{hashlib.file_digest(stream, 'sha256').hexdigest()}\0".encode())
+    return total.hexdigest()
+
+
+def stage(root: Path, name: str, inputs: Mapping[str, object], make: Callable[[], Arrays]) -> Arrays:
+    """The arrays that `make` gives, made once per name and inputs, kept under `root`, and checked when read again.
+
+    A file that is damaged (its stored checksums do not hold) is made anew.
+    """
+    file = root / f"{name}-{digest(inputs)}.npz"
+    try:
+        with np.load(file, allow_pickle=False) as held:
+            return {key: held[key] for key in held.files}
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        file.unlink(missing_ok=True)
+    arrays = make()
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
+    write_whole(file, buffer.getvalue())
+    return arrays

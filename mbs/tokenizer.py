@@ -1,0 +1,98 @@
+"""Text to tokens and back to bytes, with special tokens only where the model expects them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from mbs.errors import MbsError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+Array = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Tokens of one text, and the UTF-8 bytes and characters that each token stands for; both sum to the text's."""
+
+    ids: Array
+    bytes: Array
+    characters: Array
+
+
+class Tokenizer:
+    """A tokenizer of transformers, asked for plain text tokens; special tokens in the text are read as text."""
+
+    def __init__(self, hf: PreTrainedTokenizerBase) -> None:
+        if not getattr(hf, "is_fast", False):
+            raise MbsError(f"the tokenizer is a {type(hf).__name__}", "a fast tokenizer (tokenizer.json)")
+        self.hf = hf
+        prefix = hf("", add_special_tokens=True)["input_ids"]
+        self.starts_sequences = len(prefix) > 0
+        candidates = [*prefix[:1], hf.eos_token_id, hf.bos_token_id]
+        known = [int(token) for token in candidates if token is not None]
+        if not known:
+            raise MbsError("the tokenizer has neither a first token nor eos nor bos", "a document separator")
+        self.separator = known[0]
+
+    def encode(self, texts: Sequence[str]) -> list[Array]:
+        """The tokens of each text, without special tokens."""
+        batch = self.hf(list(texts), add_special_tokens=False, split_special_tokens=True, verbose=False)
+        return [np.asarray(ids, dtype=np.int64) for ids in batch["input_ids"]]
+
+    def measure(self, texts: Sequence[str]) -> list[Encoded]:
+        """The tokens of each text with their bytes and characters.
+
+        A byte-level token states its own bytes; offsets would count a character that is split over tokens several
+        times. Where the tokens' own bytes are not the text's (other tokenizers, or one that rewrites the text), the
+        bytes between the ends of successive tokens count for the later one, so that the sum is exact all the same.
+        """
+        batch = self.hf(
+            list(texts), add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True, verbose=False
+        )
+        encoded = []
+        for text, ids, offsets in zip(texts, batch["input_ids"], batch["offset_mapping"], strict=True):
+            tokens = np.asarray(ids, dtype=np.int64)
+            own_bytes, own_characters = self._own_lengths[:, tokens]
+            if own_bytes.sum() != len(text.encode()):
+                own_bytes, own_characters = _between_ends(text, offsets)
+            encoded.append(Encoded(tokens, own_bytes, own_characters))
+        return encoded
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the tokenizer's whole definition."""
+        return hashlib.sha256(self.hf.backend_tokenizer.to_str().encode()).hexdigest()
+
+    @cached_property
+    def _own_lengths(self) -> Array:
+        """Bytes and started characters of every token `[2, V]`; zeros when the tokenizer is not byte-level."""
+        from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+        size = len(self.hf)
+        lengths = np.zeros((2, size), dtype=np.int64)
+        if "ByteLevel" not in json.dumps(json.loads(self.hf.backend_tokenizer.to_str())["decoder"]):
+            return lengths
+        alphabet = {character: byte for byte, character in bytes_to_unicode().items()}
+        for token, name in enumerate(self.hf.convert_ids_to_tokens(list(range(size)))):
+            own = bytes(alphabet.get(character, 0) for character in name)
+            lengths[:, token] = len(own), sum(byte & 0xC0 != 0x80 for byte in own)
+        return lengths
+
+
+def _between_ends(text: str, offsets: Sequence[tuple[int, int]]) -> tuple[Array, Array]:
+    ends = np.maximum.accumulate(np.asarray([end for _, end in offsets], dtype=np.int64))
+    if len(ends):
+        ends[-1] = len(text)
+    width = np.fromiter((len(character.encode()) for character in text), dtype=np.int64, count=len(text))
+    total = np.concatenate([[0], np.cumsum(width)])
+    return np.diff(total[ends], prepend=0), np.diff(ends, prepend=0)

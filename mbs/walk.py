@@ -1,0 +1,65 @@
+"""The only loop over blocks there is: for compressing and for scoring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from mbs.blocks import Block, Blocks
+from mbs.skeleton import Arguments, Skeleton
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Tokens `[B, T]`, and the index of each row in the caller's list of rows; padding stands at the right."""
+
+    ids: Tensor
+    rows: tuple[int, ...]
+
+
+class Hidden:
+    """The hidden states of one tile of batches, and the arguments of every block for each batch."""
+
+    def __init__(self, skeleton: Skeleton, batches: Sequence[Batch]) -> None:
+        self.batches = batches
+        self.h: list[Tensor] = []
+        self._arguments: list[list[Arguments]] = []
+        for batch in batches:
+            h, arguments = skeleton.enter(batch.ids, self._arguments[-1] if self._arguments else None)
+            self.h.append(h)
+            self._arguments.append(arguments)
+
+    def run(self, block: Block, number: int) -> Tensor:
+        """The block's output for one batch; the state itself stays."""
+        return self._arguments[number][block.index].call(block.module, self.h[number])
+
+    def advance(self, block: Block) -> None:
+        """Replace every state by the block's output."""
+        for number in range(len(self.batches)):
+            self.h[number] = self.run(block, number)
+
+
+class Visitor(Protocol):
+    """What happens at each block; it advances the hidden states itself, before or after it rewrites the block."""
+
+    def at(self, k: int, block: Block, hidden: Hidden) -> None:
+        """Called for each block in order, with the hidden states that enter it."""
+        ...
+
+    def end(self, skeleton: Skeleton, hidden: Hidden) -> None:
+        """Called after the last block of a tile."""
+        ...
+
+
+def walk(skeleton: Skeleton, blocks: Blocks, tiles: Iterable[Sequence[Batch]], visitor: Visitor) -> None:
+    """Take each tile (the batches held at once) through all blocks."""
+    with torch.no_grad():
+        for tile in tiles:
+            hidden = Hidden(skeleton, tile)
+            for k in range(len(blocks)):
+                visitor.at(k, blocks.load(k), hidden)
+            visitor.end(skeleton, hidden)

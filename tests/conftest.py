@@ -1,0 +1,162 @@
+"""Small worlds for the tests: text in several scripts, a byte-level tokenizer trained on it, random tiny models."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tokenizers import Tokenizer as Backend
+from tokenizers import decoders, models, pre_tokenizers, processors, trainers
+from transformers import (
+    AutoModelForCausalLM,
+    BloomConfig,
+    Gemma3TextConfig,
+    GPT2Config,
+    LlamaConfig,
+    OPTConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+    Qwen3Config,
+    XGLMConfig,
+)
+
+from mbs.tokenizer import Tokenizer
+
+os.environ.update(HF_HUB_OFFLINE="1", WANDB_MODE="offline", WANDB_SILENT="true", TOKENIZERS_PARALLELISM="false")
+torch.set_num_threads(1)
+
+SYLLABLES = {
+    "en": "ba ke ti mo ru san del for ing the".split(),
+    "fr": "ça été où bon jour mer voi là et ne".split(),
+    "sw": "ki wa mu ngo zi ha ri ni ja mbo".split(),
+    "zh-Hans": list("山水火木金土日月人大小天"),
+    "yo": "ọ̀rọ̀ ẹ̀kọ́ àwọn ilé ọmọ gbé ṣe náà tí kò".split(),
+}
+VOCABULARY = 400
+
+
+def invented(language: str, words: int, seed: int = 0) -> str:
+    """Text of invented words in a language's letters."""
+    source = random.Random(f"{language}{seed}")
+    gap = "" if language.startswith("zh") else " "
+    return gap.join("".join(source.choices(SYLLABLES[language], k=source.randint(1, 3))) for _ in range(words))
+
+
+@pytest.fixture(scope="session")
+def backend() -> Backend:
+    """A byte-level BPE tokenizer with `<s>` 1, `</s>` 2, `<pad>` 3."""
+    built = Backend(models.BPE())
+    built.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    built.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY,
+        special_tokens=["<unk>", "<s>", "</s>", "<pad>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    built.train_from_iterator([invented(language, 400) for language in SYLLABLES], trainer)
+    return built
+
+
+def wrapped(backend: Backend) -> PreTrainedTokenizerFast:
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend, bos_token="<s>", eos_token="</s>", unk_token="<unk>", pad_token="<pad>"
+    )
+
+
+@pytest.fixture(scope="session")
+def tokenizer(backend: Backend) -> Tokenizer:
+    return Tokenizer(wrapped(backend))
+
+
+@pytest.fixture(scope="session")
+def bos_tokenizer(backend: Backend) -> Tokenizer:
+    """The same, but with `<s>` at the start of every sequence, as for Llama and Gemma."""
+    copy = Backend.from_str(backend.to_str())
+    copy.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
+    return Tokenizer(wrapped(copy))
+
+
+@pytest.fixture(scope="session")
+def corpus_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Calibration text: .txt and .jsonl files of many documents."""
+    folder = tmp_path_factory.mktemp("corpus")
+    for language in SYLLABLES:
+        texts = [invented(language, 30, seed) for seed in range(1, 41)]
+        if language in ("en", "fr"):
+            (folder / f"{language}.txt").write_text("\n\n".join(texts), encoding="utf-8")
+        else:
+            rows = [{"id": f"{language}/{n}", "source": "made", "text": text} for n, text in enumerate(texts)]
+            lines = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+            (folder / f"{language}.jsonl").write_text(lines, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def evaluation_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Evaluation text: three documents per language, one of them longer than a window of 32 tokens."""
+    folder = tmp_path_factory.mktemp("evaluation")
+    for language in SYLLABLES:
+        texts = [invented(language, words, 1000 + words) for words in (5, 60, 12)]
+        (folder / f"{language}.txt").write_text("\n\n".join(texts) + "\n", encoding="utf-8")
+    return folder
+
+
+CONFIGS: dict[str, Callable[[], Any]] = {
+    "bloom": lambda: BloomConfig(vocab_size=VOCABULARY, hidden_size=32, n_layer=3, n_head=4, bos_token_id=1,
+                                 eos_token_id=2, pad_token_id=3),
+    "gpt2": lambda: GPT2Config(vocab_size=VOCABULARY, n_embd=32, n_layer=3, n_head=4, n_positions=128),
+    "opt": lambda: OPTConfig(vocab_size=VOCABULARY, hidden_size=32, num_hidden_layers=3, ffn_dim=64,
+                             num_attention_heads=4, max_position_embeddings=128, word_embed_proj_dim=16,
+                             do_layer_norm_before=False, activation_function="relu"),
+    "xglm": lambda: XGLMConfig(vocab_size=VOCABULARY, d_model=32, ffn_dim=64, num_layers=3, attention_heads=4,
+                               max_position_embeddings=128),
+    "llama": lambda: LlamaConfig(vocab_size=VOCABULARY, hidden_size=32, intermediate_size=48, num_hidden_layers=3,
+                                 num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=128),
+    "qwen2": lambda: Qwen2Config(vocab_size=VOCABULARY, hidden_size=32, intermediate_size=48, num_hidden_layers=4,
+                                 num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=128,
+                                 use_sliding_window=True, sliding_window=8, max_window_layers=2),
+    "qwen3": lambda: Qwen3Config(vocab_size=VOCABULARY, hidden_size=32, intermediate_size=48, num_hidden_layers=3,
+                                 num_attention_heads=4, num_key_value_heads=2, head_dim=8,
+                                 max_position_embeddings=128),
+    "gemma3": lambda: Gemma3TextConfig(vocab_size=VOCABULARY, hidden_size=32, intermediate_size=48,
+                                       num_hidden_layers=6, num_attention_heads=4, num_key_value_heads=2, head_dim=8,
+                                       max_position_embeddings=128, sliding_window=8,
+                                       layer_types=["sliding_attention", "sliding_attention", "full_attention"] * 2),
+}  # fmt: skip
+
+
+def random_model(architecture: str, seed: int = 0) -> PreTrainedModel:
+    """A tiny model of that shape with random weights large enough to matter."""
+    torch.manual_seed(seed)
+    model = AutoModelForCausalLM.from_config(CONFIGS[architecture]()).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    assert isinstance(model, PreTrainedModel)
+    return model
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory, backend: Backend) -> Path:
+    """A saved tiny BLOOM with its tokenizer and a file of training shares."""
+    folder = tmp_path_factory.mktemp("checkpoints") / "tiny-bloom"
+    random_model("bloom").save_pretrained(folder)
+    wrapped(backend).save_pretrained(folder)
+    share = {"en": 0.5, "zh-Hans": 0.2, "fr": 0.15, "sw": 0.1, "yo": 0.05}
+    (folder / "training.json").write_text(json.dumps({"share": share, "unit": "tokens"}))
+    return folder
+
+
+def shared(*parts: str) -> Path | None:
+    """A file or folder of real data given by MBS_SHARED, or None where it is not present."""
+    root = os.environ.get("MBS_SHARED", "")
+    path = Path(root, *parts)
+    return path if root and path.exists() else None
