@@ -9,7 +9,9 @@ import traceback
 from collections.abc import Callable
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
+from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
@@ -56,6 +58,8 @@ def _hydra(config: DictConfig) -> None:
         _run(config)
     except MbsError as error:
         print(error.line, file=sys.stderr, flush=True)
+        if HydraConfig.get().mode is RunMode.RUN:
+            sys.exit(2)
         error.reported = True
         raise
 

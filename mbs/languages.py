@@ -127,7 +127,7 @@ def extended(extra: Mapping[str, Mapping[str, str]] | None) -> Mapping[str, Lang
         if missing:
             raise MbsError(f"extra_languages.{code} has no {', '.join(missing)}", "name, script and family")
         try:
-            rows[code] = Language(code, **fields)
+            rows[code] = replace(Language(code, "", "", ""), **fields)  # type: ignore[arg-type]
         except TypeError as error:
             raise MbsError(f"extra_languages.{code}: {error}", f"fields of {list(Language.__annotations__)}") from None
     return MappingProxyType(rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from mbs.errors import MbsError
 from mbs.store import digest_files
@@ -95,15 +95,17 @@ def open_model(folder: Path, dtype: str = "auto", device: str = "auto") -> PreTr
     """
     import torch
     from safetensors import SafetensorError
+    from torch import nn
     from transformers import AutoModelForCausalLM, PreTrainedModel
 
     where = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     try:
-        model, info = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder, dtype=dtype, use_safetensors=True, trust_remote_code=False, output_loading_info=True
         )
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise MbsError(f"{folder} cannot be loaded ({_first_line(error)})", "a causal language model") from error
+    model, info = cast(tuple[PreTrainedModel, dict[str, Any]], loaded)
     for problem in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         tensors = sorted(str(key) for key in info.get(problem) or ())
         if tensors:
@@ -111,10 +113,11 @@ def open_model(folder: Path, dtype: str = "auto", device: str = "auto") -> PreTr
                 f"{folder}: {problem.split('_')[0]} tensors: {', '.join(tensors[:3])} ({len(tensors)} in all)",
                 "a checkpoint that fits its config.json to the tensor",
             )
-    assert isinstance(model, PreTrainedModel)
     if where == "cpu" and model.dtype == torch.float16:
-        model = model.float()
-    return model.to(where).eval()  # type: ignore[arg-type,return-value]
+        model.float()
+    nn.Module.to(model, where)
+    model.eval()
+    return model
 
 
 def _first_line(error: BaseException) -> str:

@@ -115,7 +115,8 @@ class Skeleton:
         ids = torch.arange(1, PROBE_TOKENS + 1, device=self.device)[None] % self.vocabulary
         self.calls = trace(model, ids)
         self.chain = find_blocks(self.calls)
-        self._verify(ids)
+        self._verify_complete()
+        self._verify_logits(ids)
 
     def enter(self, ids: Tensor, like: Sequence[Arguments] | None = None) -> tuple[Tensor, list[Arguments]]:
         """The first block's input `[B, T, C]` for tokens `[B, T]`, and every block's own arguments.
@@ -168,7 +169,16 @@ class Skeleton:
         arity = self.chain[k].arity
         return (h, *[None] * (arity - 1)) if arity else h
 
-    def _verify(self, ids: Tensor) -> None:
+    def _verify_complete(self) -> None:
+        parent = self.model.get_submodule(self.chain[0].name.rpartition(".")[0])
+        if isinstance(parent, nn.ModuleList) and len(parent) != len(self.chain):
+            raise MbsError(
+                f"{type(self.model).__name__}: {len(parent) - len(self.chain)} of {len(parent)} blocks do not take the"
+                " state that the block before them returns",
+                "blocks that hand on one hidden state and nothing else",
+            )
+
+    def _verify_logits(self, ids: Tensor) -> None:
         h, arguments = self.enter(ids)
         if len(arguments) != len(self.chain):
             raise MbsError(f"{len(self.chain)} blocks found, {len(arguments)} calls seen", "each block called once")

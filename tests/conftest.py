@@ -33,11 +33,11 @@ os.environ.update(HF_HUB_OFFLINE="1", WANDB_MODE="offline", WANDB_SILENT="true",
 torch.set_num_threads(1)
 
 SYLLABLES = {
-    "en": "ba ke ti mo ru san del for ing the".split(),
-    "fr": "ça été où bon jour mer voi là et ne".split(),
-    "sw": "ki wa mu ngo zi ha ri ni ja mbo".split(),
+    "en": ["ba", "ke", "ti", "mo", "ru", "san", "del", "for", "ing", "the"],
+    "fr": ["ça", "été", "où", "bon", "jour", "mer", "voi", "là", "et", "ne"],
+    "sw": ["ki", "wa", "mu", "ngo", "zi", "ha", "ri", "ni", "ja", "mbo"],
     "zh-Hans": list("山水火木金土日月人大小天"),
-    "yo": "ọ̀rọ̀ ẹ̀kọ́ àwọn ilé ọmọ gbé ṣe náà tí kò".split(),
+    "yo": ["ọ̀rọ̀", "ẹ̀kọ́", "àwọn", "ilé", "ọmọ", "gbé", "ṣe", "náà", "tí", "kò"],
 }
 VOCABULARY = 400
 

@@ -118,7 +118,7 @@ def naive_wanda(model: PreTrainedModel, block_list: str, tokens: Tensor, ratio: 
         linears = [module for module in block.modules() if isinstance(module, nn.Linear | Conv1D)]
         squares = {linear: torch.zeros((), dtype=torch.float64) for linear in linears}
 
-        def add(module: nn.Module, args: tuple[Tensor, ...], squares: dict[nn.Module, Tensor] = squares) -> None:
+        def add(module: nn.Module, args: tuple[Tensor, ...], squares: dict[Any, Tensor] = squares) -> None:
             squares[module] = squares[module] + args[0].double().square().flatten(0, -2).sum(0)
 
         hooks = [linear.register_forward_pre_hook(add) for linear in linears]
@@ -128,7 +128,7 @@ def naive_wanda(model: PreTrainedModel, block_list: str, tokens: Tensor, ratio: 
         for hook in hooks:
             hook.remove()
         for linear in linears:
-            weight = cast(Tensor, linear.weight).data
+            weight = linear.weight.data
             W = weight.t() if isinstance(linear, Conv1D) else weight
             order = (W.abs() * squares[linear].sqrt().float()).argsort(dim=1, stable=True)
             W.scatter_(1, order[:, : int(W.shape[1] * Decimal(str(ratio)))], 0.0)
@@ -207,7 +207,7 @@ def test_nan_is_named_by_block_layer_and_language() -> None:
     model = random_model("llama")
     poisoned = int(calibration_rows().tokens[4, 0])
     with torch.no_grad():
-        model.get_input_embeddings().weight[poisoned] = float("nan")
+        cast(nn.Embedding, model.get_input_embeddings()).weight[poisoned] = float("nan")
     skeleton = Skeleton(model)
     rows = calibration_rows()
     tokens = np.where(rows.tokens[:3] == poisoned, 5, rows.tokens[:3])

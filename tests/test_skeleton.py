@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pytest
 import torch
 from conftest import CONFIGS, VOCABULARY, random_model
 from torch import Tensor, nn
-from transformers import MixtralConfig, Qwen3MoeConfig, T5Config, T5ForConditionalGeneration
+from transformers import MixtralConfig, PreTrainedModel, Qwen3MoeConfig, T5Config, T5ForConditionalGeneration
 from transformers.models.auto.modeling_auto import AutoModelForCausalLM
 
 from mbs.blocks import MemoryBlocks
@@ -93,20 +95,37 @@ def test_encoder_decoder_is_refused() -> None:
 
 
 def test_experts_in_3d_tensors_are_refused() -> None:
-    common = {"vocab_size": 50, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2,
+    common: dict[str, Any] = {"vocab_size": 50, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2,
               "num_attention_heads": 4, "num_key_value_heads": 2}  # fmt: skip
-    for config in (Qwen3MoeConfig(**common, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=16), MixtralConfig(**common)):
+    for config in (
+        Qwen3MoeConfig(**common, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=16),
+        MixtralConfig(**common),
+    ):
         model = AutoModelForCausalLM.from_config(config).eval()
         with pytest.raises(MbsError, match="not in linear layers"):
             MemoryBlocks(Skeleton(model))
 
 
-def test_a_block_that_reads_another_blocks_state_is_refused() -> None:
+def blocks_of(model: PreTrainedModel) -> nn.ModuleList:
+    return cast(nn.ModuleList, model.get_submodule("transformer.h"))
+
+
+def test_blocks_outside_the_chain_are_refused() -> None:
+    """A model that works on the state between blocks would otherwise lose its first blocks from sight."""
     model = random_model("bloom")
-    blocks = model.get_submodule("transformer.h")
-    assert isinstance(blocks, nn.ModuleList)
-    kept: list[Tensor] = []
-    blocks[0].register_forward_hook(lambda module, args, output: kept.append(output[0]))
-    blocks[1].register_forward_pre_hook(lambda module, args: (args[0] + len(kept) * 0.5, *args[1:]))
+    blocks_of(model)[1].register_forward_pre_hook(lambda module, args: (args[0] * 0.5, *args[1:]))
+    with pytest.raises(MbsError, match="1 of 3"):
+        Skeleton(model)
+
+
+def test_a_block_that_depends_on_more_than_its_input_is_refused() -> None:
+    model = random_model("bloom")
+    calls: list[int] = []
+
+    def drift(module: nn.Module, args: object, output: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        calls.append(0)
+        return (output[0] * len(calls), *output[1:])
+
+    blocks_of(model)[1].register_forward_hook(drift)
     with pytest.raises(MbsError, match="block by block"):
         Skeleton(model)
