@@ -43,7 +43,7 @@ def stage(root: Path, name: str, inputs: Mapping[str, object], make: Callable[[]
     """
     file = root / f"{name}-{digest(inputs)}.npz"
     try:
-        with np.load(file, allow_pickle=False) as held:
+        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as held:
             return {key: held[key] for key in held.files}
     except FileNotFoundError:
         pass

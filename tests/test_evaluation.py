@@ -92,13 +92,12 @@ def test_batches_hold_every_window_once(evaluation_folder: Path, tokenizer: Toke
 
 def test_a_score_that_is_not_finite_is_refused(evaluation_folder: Path, tokenizer: Tokenizer) -> None:
     model = random_model("llama")
+    skeleton = Skeleton(model)
     with torch.no_grad():
         norm = model.get_submodule("model.norm")
         assert isinstance(norm.weight, nn.Parameter)
         norm.weight[0] = float("inf")
     text = read(evaluation_folder, tokenizer, "sw", "documents")
-    skeleton = Skeleton(random_model("llama"))
-    skeleton.model = model
     with pytest.raises(MbsError, match=r"log-probability of sw-0 in sw is not finite"):
         score_text(skeleton, MemoryBlocks(skeleton), text)
 

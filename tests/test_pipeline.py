@@ -18,8 +18,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
-from mbs import cli
+from mbs import cli, pipeline
 from mbs.compress import mask_positions
+from mbs.evaluators import perplexity
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -41,7 +42,9 @@ def run(
     ]  # fmt: skip
 
     def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["mbs", *common, *arguments])
+        flags = [argument for argument in arguments if argument.startswith("-")]
+        overrides = [argument for argument in arguments if not argument.startswith("-")]
+        monkeypatch.setattr(sys, "argv", ["mbs", *flags, *common, *overrides])
         with pytest.raises(SystemExit) as ended:
             cli.main()
         captured = capfd.readouterr()
@@ -103,14 +106,14 @@ def test_a_run_from_start_to_end(run: Run) -> None:
 def test_the_saved_model_is_the_measured_one(run: Run, checkpoint: Path) -> None:
     assert run("save=true", "languages=[en]")[0] == 0
     directory = only()
-    saved = AutoModelForCausalLM.from_pretrained(directory / "model")
+    saved: Any = AutoModelForCausalLM.from_pretrained(directory / "model")
     masks = np.load(directory / "mask.npz")
     assert bool(masks["whole"])
     for name in result_of()["sparsity"]["layers"]:
         weight = saved.get_submodule(name).weight.detach().numpy()
         assert masks[f"{name}.shape"].tolist() == list(weight.shape)
         assert (np.unpackbits(masks[name], count=weight.size).reshape(weight.shape) == (weight != 0)).all()
-    before = AutoModelForCausalLM.from_pretrained(checkpoint)
+    before: Any = AutoModelForCausalLM.from_pretrained(checkpoint)
     assert torch.equal(saved.lm_head.weight, before.lm_head.weight)
     assert saved.lm_head.weight is saved.transformer.word_embeddings.weight
 
@@ -139,10 +142,8 @@ def test_no_pruning_gives_the_dense_numbers_bit_for_bit(run: Run, argument: str)
 
 
 def test_dense_scores_are_made_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mbs import pipeline
-
     scored: list[str] = []
-    original = pipeline.score_text
+    original = perplexity.score_text
 
     def counting(skeleton: Any, blocks: Any, text: Any, tokens: int) -> np.ndarray:
         scored.append(text.language)
@@ -307,7 +308,8 @@ def test_incomplete_checkpoints_are_refused(run: Run, checkpoint: Path, tmp_path
         return one_line(*run(f"model.path={folder}"))
 
     assert f"missing tensors: {first}" in with_tensors("a", {k: v for k, v in tensors.items() if k != first})
-    assert "unexpected tensors: extra" in with_tensors("b", {**tensors, "transformer.extra.weight": torch.ones(2)})
+    extra = {**tensors, "transformer.extra.weight": torch.ones(2)}
+    assert "unexpected tensors: transformer.extra.weight" in with_tensors("b", extra)
     assert "cannot be loaded" in with_tensors("c", {**tensors, first: torch.ones(2, 2)})
 
 
@@ -329,7 +331,7 @@ def test_a_half_precision_checkpoint_runs_on_a_cpu(run: Run, checkpoint: Path, t
     copied(checkpoint, folder)
     AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float16).save_pretrained(folder)
     assert run(f"model.path={folder}", "languages=[en]")[0] == 0
-    assert result_of()["numerics"]["dtype"] == "float32"
+    assert result_of("half-*")["numerics"]["dtype"] == "float32"
 
 
 def test_a_bug_is_called_a_bug(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
