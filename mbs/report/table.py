@@ -14,7 +14,7 @@ from mbs.languages import LANGUAGES
 def show(result: Mapping[str, Any], console: Console) -> None:
     """Print the content of `result.json`: languages by training share, then mean, worst and low-resource harm."""
     shares = result["shares"]
-    table = Table(box=None, pad_edge=False, header_style="bold", title=_title(result), title_justify="left")
+    table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("language", no_wrap=True)
     for column in ("share %", "segs", "dense ppl", "ppl", "harm", "bpb"):
         table.add_column(column, justify="right", no_wrap=True)
@@ -30,6 +30,7 @@ def show(result: Mapping[str, Any], console: Console) -> None:
             f"{row['harm']:+.4f}",
             f"{row['compressed']['bits_per_byte']:.4f}",
         )
+    console.print(_title(result), highlight=False, soft_wrap=True)
     console.print(table)
     for line in _closing(result):
         console.print(line, highlight=False, soft_wrap=True)
