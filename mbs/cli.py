@@ -32,7 +32,7 @@ def _guarded(arguments: list[str]) -> int:
     wants_traceback = os.environ.get(FULL_ERROR) == "1"
     os.environ[FULL_ERROR] = "1"  # Hydra then raises instead of printing its own traceback
     try:
-        _check_sparsity(arguments)
+        _check_words(arguments)
         _hydra()
     except Exception as error:
         if wants_traceback:
@@ -87,9 +87,11 @@ def _to_terminal() -> Callable[[str], None]:
     return lambda line: None
 
 
-def _check_sparsity(arguments: list[str]) -> None:
-    """Hydra cannot select a group option that looks like a number, and YAML reads 2:4 as 124."""
+def _check_words(arguments: list[str]) -> None:
+    """Words that Hydra cannot read: a group option that looks like a number (YAML reads 2:4 as 124), a bare list."""
     for argument in arguments:
+        if re.match(r"languages=[^\[,]+,", argument) and "-m" not in arguments and "--multirun" not in arguments:
+            raise MbsError(argument, "a list in brackets", f"'languages=[{argument.partition('=')[2]}]'")
         match = NUMBER_AS_GROUP.match(argument)
         if not match:
             continue
@@ -97,7 +99,7 @@ def _check_sparsity(arguments: list[str]) -> None:
         if ":" in typed:
             remedy = f"sparsity={typed.replace(':', 'of')}"
         else:
-            levels = [float(level.rstrip("%")) for level in typed.split(",") if level.strip("%")]
+            levels = [float(level) for level in re.findall(r"\d+\.?\d*|\.\d+", typed)]
             remedy = "sparsity.ratio=" + ",".join(f"{level / 100 if level >= 1 else level:g}" for level in levels)
         raise MbsError(f"{argument}", "a pattern: unstructured, 2of4, 4of8 or none", remedy)
 
@@ -117,6 +119,13 @@ def explain(error: BaseException, arguments: list[str]) -> MbsError | None:
         key = re.search(r"Could not override '([^']+)'", str(error))
         if key:
             nearest = closest(key[1], _keys())
+            if nearest == key[1]:
+                group = nearest.partition(".")[0]
+                return MbsError(
+                    f"'{nearest}' is a key of another option of {group} than the one chosen",
+                    f"keys of the chosen {group}",
+                    f"one command per option of {group}, or without {nearest}",
+                )
             return MbsError(f"no key '{key[1]}' in the configuration", "a key of `mbs --cfg job`", nearest)
     if isinstance(error, HydraException | OmegaConfBaseException):
         return MbsError(str(error).strip().splitlines()[0], "a configuration as `mbs --cfg job` shows it", "mbs --help")

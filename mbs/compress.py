@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -54,14 +55,19 @@ def compress_model(
     published with SparseGPT and Wanda. Only matrices inside blocks are touched. Raises MbsError before the first
     weight is changed when a layer cannot take the pattern or the calibration set is missing.
     """
-    for k in range(len(blocks)):
-        for linear in blocks.load(k).linears:
-            sparsity.check(linear.name, linear.W.shape[1])
+    check_pattern(blocks, sparsity)
     if pruner.needs and calibration is None:
         raise MbsError(f"pruner {pruner.name} without calibration text", "a calibration set", "corpus.path=FOLDER")
     visitor = _Compress(blocks, calibration if pruner.needs else None, pruner, sparsity, whole_masks, progress)
     walk(skeleton, blocks, [visitor.batches(batch_tokens)], visitor)
     return visitor.reports
+
+
+def check_pattern(blocks: Blocks, sparsity: Sparsity) -> None:
+    """Raise MbsError, naming the layer, unless every layer can take the pattern."""
+    for k in range(len(blocks)):
+        for linear in blocks.load(k).linears:
+            sparsity.check(linear.name, linear.W.shape[1])
 
 
 class _Compress:
@@ -163,9 +169,11 @@ def mask_positions(name: str, size: int, sample: int = MASK_SAMPLE) -> np.ndarra
     """The sampled flat positions of a layer's mask, ascending: the same for a name and size in every run."""
     if size <= sample:
         return np.arange(size)
-    seed = int.from_bytes(hashlib.sha256(f"{name}\0{size}".encode()).digest()[:8], "big")
-    chosen = np.random.default_rng(seed).choice(size, sample, replace=False, shuffle=False)
-    return np.sort(chosen)
+    offset, step = np.frombuffer(hashlib.sha256(f"{name}\0{size}".encode()).digest()[:16], dtype="<u8").tolist()
+    step = step % size
+    while math.gcd(step, size) != 1:  # a step without a common factor visits no position twice
+        step += 1
+    return np.sort((offset % size + step * np.arange(sample, dtype=np.int64)) % size)
 
 
 def achieved(reports: Sequence[LayerReport]) -> float:

@@ -16,7 +16,10 @@ from mbs.errors import MbsError, unknown
 
 @dataclass(frozen=True)
 class Language:
-    """One row of the table; a code that a data set does not have is None."""
+    """One row of the table; a data set's code is None where it is known not to have the language.
+
+    `mc4` is the code that mC4 and Wikipedia share; not every Wikipedia language is in mC4.
+    """
 
     code: str
     name: str

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mbs.errors import MbsError
 from mbs.evaluators.windows import Unit
 from mbs.shares import Shares
 
@@ -49,6 +50,8 @@ def scores(nll: np.ndarray, units: Sequence[Unit]) -> Scores:
     """Perplexity `exp(sum NLL / sum tokens)` and bits per byte `sum NLL / (ln 2 * sum bytes)`."""
     total = float(nll.sum())
     tokens, size = sum(unit.tokens for unit in units), sum(unit.bytes for unit in units)
+    if total > 700 * tokens:
+        raise MbsError(f"a perplexity of e^{total / tokens:.0f}", "a model that still works", "less sparsity")
     return Scores(math.exp(total / tokens), total / (math.log(2) * size), tokens, size, len(units))
 
 

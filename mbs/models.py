@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -30,6 +33,8 @@ class ModelSource:
     def __post_init__(self) -> None:
         if not self.path:
             raise MbsError("model.path is not set", "a folder or a hub id", "model.path=FOLDER")
+        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", str(self.device)):
+            raise MbsError(f"model.device={self.device}", "auto, cpu, mps, cuda or cuda:N")
         if self.dtype not in DTYPES:
             raise MbsError(f"model.dtype={self.dtype}", f"one of {', '.join(DTYPES)}")
 
@@ -84,11 +89,32 @@ def open_tokenizer(folder: Path) -> Tokenizer:
 
     try:
         return Tokenizer(AutoTokenizer.from_pretrained(folder, trust_remote_code=False))
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # a damaged tokenizer.json ends in a bare Exception
         raise MbsError(f"{folder}: no usable tokenizer ({_first_line(error)})", "tokenizer.json") from error
 
 
-def open_model(folder: Path, dtype: str = "auto", device: str = "auto") -> PreTrainedModel:
+def resolved_device(device: str) -> str:
+    """The device that `auto` stands for; raises MbsError for a GPU that is not there."""
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise MbsError(f"model.device={device}, and torch finds no GPU", "a device that is there", "model.device=cpu")
+    return device
+
+
+def context_length(folder: Path) -> int | None:
+    """The most tokens that the model was made for, or None where its configuration sets no limit (ALiBi)."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    limits = (config.get("text_config") or config, config)
+    found = (part.get(key) for part in limits for key in ("max_position_embeddings", "n_positions"))
+    return next((int(limit) for limit in found if isinstance(limit, int)), None)
+
+
+def open_model(
+    folder: Path, dtype: str = "auto", device: str = "auto", warn: Callable[[str], None] = lambda line: None
+) -> PreTrainedModel:
     """The checkpoint's model in evaluation mode; raises MbsError unless every tensor is there and fits.
 
     Half-precision floats (float16) are computed as float32 on a CPU, which has no fast float16 products.
@@ -98,7 +124,7 @@ def open_model(folder: Path, dtype: str = "auto", device: str = "auto") -> PreTr
     from torch import nn
     from transformers import AutoModelForCausalLM, PreTrainedModel
 
-    where = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    where = resolved_device(device)
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder, dtype=dtype, use_safetensors=True, trust_remote_code=False, output_loading_info=True
@@ -114,6 +140,7 @@ def open_model(folder: Path, dtype: str = "auto", device: str = "auto") -> PreTr
                 "a checkpoint that fits its config.json to the tensor",
             )
     if where == "cpu" and model.dtype == torch.float16:
+        warn("float16 is computed as float32 on a CPU, and a saved model would be float32")
         model.float()
     nn.Module.to(model, where)
     model.eval()

@@ -31,9 +31,10 @@ class LanguageMoments:
     def add(self, X: Tensor, languages: Tensor) -> None:
         """Add activations `[B, T, C]` of rows in these languages (indices `[B]`)."""
         rows = X.float().square().sum(dim=1, dtype=torch.float64)
-        self.sq.index_add_(0, languages, rows)
-        for language in languages.tolist():
-            self.tokens[language] += X.shape[1]
+        for language in sorted(set(languages.tolist())):  # not index_add_, whose order of sums is not fixed on a GPU
+            mine = languages == language
+            self.sq[language] += rows[mine].sum(dim=0)
+            self.tokens[language] += int(mine.sum()) * X.shape[1]
 
     def of(self, language: int) -> Moments:
         """The moments of one language."""

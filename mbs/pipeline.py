@@ -13,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from mbs.blocks import Block, MemoryBlocks
-from mbs.compress import LayerReport, compress_model
+from mbs.compress import LayerReport, check_pattern, compress_model
 from mbs.corpora.base import Corpus
 from mbs.errors import MbsError
 from mbs.evaluators.perplexity import score_text
@@ -22,7 +22,7 @@ from mbs.languages import LANGUAGES, Language
 from mbs.machine import numerics, peak_memory_bytes, reset_peak_memory, versions
 from mbs.metrics import compare, summarize
 from mbs.mixes import Mix, Plan, plan
-from mbs.models import ModelSource, checkpoint_digest, open_model, open_tokenizer
+from mbs.models import ModelSource, checkpoint_digest, context_length, open_model, open_tokenizer, resolved_device
 from mbs.paths import slug
 from mbs.pruners.base import Pruner
 from mbs.result import Calibration, Result, write_masks, write_result, write_scores
@@ -95,6 +95,7 @@ def run(settings: Settings, log: Log) -> Result:
     languages = evaluated_languages(settings)
     drawn = _plan(settings)
     folder = settings.model.folder()
+    _check_context(settings, folder)
     tokenizer = open_tokenizer(folder)
     with log.stage("sample"):
         texts = [settings.task.read(settings.evaluation, language, tokenizer) for language in languages]
@@ -102,27 +103,62 @@ def run(settings: Settings, log: Log) -> Result:
         _refuse_overlap(settings, calibration, texts)
     for warning in _left_out(drawn):
         log.warn(warning)
-    model_digest = checkpoint_digest(folder)
-    identity = _identity(settings, model_digest, calibration, texts)
+    content = Content(checkpoint_digest(folder), calibration, texts)
+    identity = _identity(settings, content)
     directory = settings.outputs / _name(settings, identity)
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MbsError(f"outputs={settings.outputs}: {error.strerror}", "a folder that can be written") from error
     (directory / "result.json").unlink(missing_ok=True)
     _start_trackers(settings, log, directory)
+    try:
+        result = _measure(settings, log, folder, tokenizer, content, drawn, identity, directory)
+    except BaseException:
+        for tracker in log.trackers:
+            tracker.fail()
+        raise
+    for tracker in log.trackers:
+        tracker.finish(result.as_json())
+    write_result(result)
+    return result
 
+
+@dataclass(frozen=True)
+class Content:
+    """What a run reads: the checkpoint's digest, the calibration set, the evaluation text."""
+
+    model: str
+    calibration: CalibrationSet | None
+    texts: list[LanguageText]
+
+
+def _measure(
+    settings: Settings,
+    log: Log,
+    folder: Path,
+    tokenizer: Tokenizer,
+    content: Content,
+    drawn: Plan | None,
+    identity: str,
+    directory: Path,
+) -> Result:
+    """Load, score, compress, score again, and write everything but `result.json`."""
+    texts = content.texts
     with log.stage("load"):
-        model = open_model(folder, settings.model.dtype, settings.model.device)
+        model = open_model(folder, settings.model.dtype, settings.model.device, log.warn)
         skeleton = Skeleton(model)
         blocks = MemoryBlocks(skeleton)
+        check_pattern(blocks, settings.sparsity)
     computed = numerics(str(skeleton.device), str(model.dtype).removeprefix("torch."))
 
     def dense_nll(text: LanguageText) -> np.ndarray:
-        inputs = {"model": model_digest, "text": text.content_hash, "batch_tokens": settings.batch_tokens,
-                  "numerics": computed, "versions": versions()}  # fmt: skip
-        units = digest([unit.id for unit in text.units])
+        inputs = {"model": content.model, "text": text.content_hash, "units": digest([unit.id for unit in text.units]),
+                  "batch_tokens": settings.batch_tokens, "numerics": computed, "versions": versions()}  # fmt: skip
         made = stage(
             settings.outputs / ".store",
             "dense",
-            {**inputs, "units": units},
+            inputs,
             lambda: {"nll": score_text(skeleton, blocks, text, settings.batch_tokens)},
         )
         return made["nll"]
@@ -130,7 +166,7 @@ def run(settings: Settings, log: Log) -> Result:
     with log.stage("dense"):
         dense = {text.language: dense_nll(text) for text in texts}
     with log.stage("compress"):
-        layers = _compress(settings, skeleton, blocks, calibration, log)
+        layers = _compress(settings, skeleton, blocks, content.calibration, log)
         write_masks(directory, layers, whole=settings.save != "none")
     with log.stage("score"):
         compressed = {text.language: score_text(skeleton, blocks, text, settings.batch_tokens) for text in texts}
@@ -145,14 +181,18 @@ def run(settings: Settings, log: Log) -> Result:
     if settings.save == "model":
         model.save_pretrained(directory / "model")
         tokenizer.hf.save_pretrained(directory / "model")
-    result = Result(
+    return Result(
         id=identity,
         directory=directory,
+        pruner=settings.pruner.name,
+        mix=str(settings.mix.name),
+        model_digest=content.model,
+        text_hashes={text.language: text.content_hash for text in texts},
         config=settings.config,
         versions=versions(),
         numerics=computed,
         shares={"unit": settings.shares.unit, "source": settings.shares.source} if settings.shares else None,
-        calibration=_calibration(settings, drawn, calibration),
+        calibration=_calibration(settings, drawn, content.calibration),
         languages=results,
         summary=summarize(results, settings.shares),
         requested_sparsity=settings.sparsity.name,
@@ -161,10 +201,6 @@ def run(settings: Settings, log: Log) -> Result:
         peak_memory_bytes=peak_memory_bytes(),
         warnings=log.warnings,
     )
-    for tracker in log.trackers:
-        tracker.finish(result.as_json())
-    write_result(result)
-    return result
 
 
 def evaluated_languages(settings: Settings) -> tuple[str, ...]:
@@ -204,9 +240,12 @@ def _sample(settings: Settings, drawn: Plan | None, tokenizer: Tokenizer) -> Cal
 def _refuse_overlap(settings: Settings, calibration: CalibrationSet | None, texts: list[LanguageText]) -> None:
     if calibration is None or settings.corpus is None:
         return
-    used = calibration.documents_of
-    evaluated = {unit.content_hash: unit.id for text in texts for unit in text.units}
-    for language, ids in used.items():
+    evaluated = {
+        document.content_hash: document.id
+        for text in texts
+        for document in settings.evaluation.documents(text.language)[: settings.task.documents]
+    }
+    for language, ids in calibration.documents_of.items():
         for document in settings.corpus.documents(language):
             if document.id in ids and document.content_hash in evaluated:
                 raise MbsError(
@@ -217,6 +256,16 @@ def _refuse_overlap(settings: Settings, calibration: CalibrationSet | None, text
                 )
 
 
+def _check_context(settings: Settings, folder: Path) -> None:
+    limit = context_length(folder)
+    lengths = {"evaluation.length": settings.task.length}
+    if settings.pruner.needs:
+        lengths["calibration.length"] = settings.length
+    for key, length in lengths.items():
+        if limit is not None and length > limit:
+            raise MbsError(f"{key}={length}, and the model's context is {limit} tokens", "no more", f"{key}={limit}")
+
+
 def _left_out(drawn: Plan | None) -> Iterator[str]:
     if drawn and drawn.dropped:
         yield f"not in the corpus and left out of the mix: {', '.join(drawn.dropped)}"
@@ -224,28 +273,29 @@ def _left_out(drawn: Plan | None) -> Iterator[str]:
         yield f"too few segments for a segment in: {', '.join(drawn.without_segment)}"
 
 
-def _identity(settings: Settings, model: str, calibration: CalibrationSet | None, texts: list[LanguageText]) -> str:
-    """The run's id: its configuration without places and trackers, and the content of everything it reads."""
+def _identity(settings: Settings, content: Content) -> str:
+    """The run's id: its configuration without places and trackers, the content of everything it reads, the device."""
     config = {key: value for key, value in settings.config.items() if key not in ("tracker", "outputs")}
     for group in ("model", "corpus", "evaluation"):
         config[group] = {key: value for key, value in dict(config.get(group) or {}).items() if key != "path"}
-    content = {
-        "model": model,
-        "shares": {code: str(amount) for code, amount in settings.shares.amounts.items()} if settings.shares else None,
-        "calibration": calibration.content_hash if calibration else None,
-        "texts": {text.language: text.content_hash for text in texts},
-    }
     config["model"].pop("shares", None)
-    return digest({"config": config, "content": content, "versions": versions()})
+    config["model"]["device"] = resolved_device(settings.model.device)
+    read = {
+        "model": content.model,
+        "shares": {code: str(amount) for code, amount in settings.shares.amounts.items()} if settings.shares else None,
+        "calibration": content.calibration.content_hash if content.calibration else None,
+        "texts": {text.language: text.content_hash for text in content.texts},
+    }
+    return digest({"config": config, "content": read, "versions": versions()})
 
 
 def _name(settings: Settings, identity: str) -> str:
     parts = (settings.model.name, settings.pruner.name, settings.sparsity.name, settings.mix.name)
-    return "-".join([*(slug(part, 40) for part in parts), identity[:8]])
+    return "-".join([*(slug(str(part), 40) for part in parts), identity[:8]])
 
 
 def _start_trackers(settings: Settings, log: Log, directory: Path) -> None:
-    names = [settings.mix.name, settings.pruner.name, settings.sparsity.name, settings.model.name]
+    names = [str(settings.mix.name), settings.pruner.name, settings.sparsity.name, settings.model.name]
     info = RunInfo(directory.name, directory, settings.config, names)
     log.trackers = [JsonlTracker(), Guarded(settings.tracker, log.warn)]
     for tracker in log.trackers:

@@ -42,6 +42,10 @@ class Result:
 
     id: str
     directory: Path
+    pruner: str
+    mix: str
+    model_digest: str
+    text_hashes: Mapping[str, str]
     config: Mapping[str, Any]
     versions: Mapping[str, str]
     numerics: Mapping[str, str | int]
@@ -60,6 +64,9 @@ class Result:
         return {
             "schema_version": SCHEMA_VERSION,
             "id": self.id,
+            "pruner": self.pruner,
+            "mix": self.mix,
+            "content": {"model": self.model_digest, "evaluation": self.text_hashes},
             "config": self.config,
             "versions": self.versions,
             "numerics": self.numerics,
@@ -82,7 +89,9 @@ class Result:
 
 
 def write_masks(directory: Path, layers: Sequence[LayerReport], whole: bool) -> None:
-    """`mask.npz`: per layer the packed bits (1 = kept) at `compress.mask_positions`, or of all positions."""
+    """`mask.npz`: per layer the packed bits (1 = kept) of the flat `[R, C]` mask, outputs by inputs however the module
+    stores them, at `compress.mask_positions` or at all positions (`whole`), and `<layer>.shape`.
+    """
     arrays = {layer.name: layer.mask for layer in layers}
     shapes = {f"{layer.name}.shape": np.asarray(layer.shape) for layer in layers}
     buffer = io.BytesIO()

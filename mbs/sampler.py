@@ -73,12 +73,12 @@ def segments(
     """Successive windows of `length` tokens over the language's documents in the seed's order, each used once.
 
     Documents are joined by the model's own separator. Where the model expects a first token in every sequence, each
-    segment starts with it, once.
+    segment starts with it, once, and a separator right after it is left out.
     """
     held = np.empty(0, dtype=np.int64)
     owner = np.empty(0, dtype=np.int64)
     order = shuffled(corpus.documents(language), language, seed)
-    lead = [tokenizer.separator] if tokenizer.starts_sequences else []
+    lead = [] if tokenizer.start is None else [tokenizer.start]
     for start in range(0, len(order), ENCODED_AT_ONCE):
         part = order[start : start + ENCODED_AT_ONCE]
         for offset, ids in enumerate(tokenizer.encode([document.text for document in part])):
@@ -86,7 +86,7 @@ def segments(
             held = np.concatenate([held, joined])
             owner = np.concatenate([owner, np.full(len(joined), start + offset)])
             while True:
-                skip = 1 if lead and len(held) and held[0] == lead[0] else 0
+                skip = 1 if lead and len(held) and held[0] == tokenizer.separator else 0
                 end = skip + length - len(lead)
                 if len(held) < end:
                     break

@@ -182,11 +182,15 @@ class Skeleton:
         h, arguments = self.enter(ids)
         if len(arguments) != len(self.chain):
             raise MbsError(f"{len(self.chain)} blocks found, {len(arguments)} calls seen", "each block called once")
+        other_end = torch.cat([ids[:, :-1], (ids[:, -1:] + 1) % self.vocabulary], dim=1)
         with torch.no_grad():
             expected = self.model(ids, use_cache=False).logits
+            foreseen = (self.model(other_end, use_cache=False).logits - expected)[:, :-1].abs().max().item()
             for call, argument in zip(self.chain, arguments, strict=True):
                 h = argument.call(call.module, h)
             difference = (self.leave(h) - expected).abs().max().item()
+        if not foreseen <= 1e-5 * expected.abs().max().item():
+            raise MbsError(f"{type(self.model).__name__} looks at later tokens", "a causal language model")
         if not difference <= 1e-4 * expected.abs().max().item():
             raise MbsError(
                 f"{type(self.model).__name__} run block by block gives other logits (difference {difference:.2g})",

@@ -35,7 +35,7 @@ class Unstructured:
             raise MbsError(f"sparsity.ratio={self.ratio}", "a number from 0 up to but not including 1") from None
         if value.is_finite() and 0 <= value < 1:
             return
-        percent = value.is_finite() and 1 < value < 100 and value == value.to_integral_value()
+        percent = value.is_finite() and 2 <= value < 100
         remedy = f"sparsity.ratio={value / 100}" if percent else "sparsity.ratio=0.5"
         raise MbsError(f"sparsity.ratio={self.ratio}", "a number from 0 up to but not including 1", remedy)
 

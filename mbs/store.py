@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -47,7 +46,9 @@ def stage(root: Path, name: str, inputs: Mapping[str, object], make: Callable[[]
             return {key: held[key] for key in held.files}
     except FileNotFoundError:
         pass
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+    except PermissionError:
+        raise
+    except Exception:  # zipfile raises many kinds of errors on damaged files
         file.unlink(missing_ok=True)
     arrays = make()
     buffer = io.BytesIO()

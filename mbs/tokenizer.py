@@ -30,19 +30,21 @@ class Encoded:
 
 
 class Tokenizer:
-    """A tokenizer of transformers, asked for plain text tokens; special tokens in the text are read as text."""
+    """A tokenizer of transformers, asked for plain text tokens; special tokens in the text are read as text.
+
+    `start` is the token that the model expects at the start of every sequence (None for BLOOM and GPT-2);
+    `separator` stands between documents.
+    """
 
     def __init__(self, hf: PreTrainedTokenizerBase) -> None:
         if not getattr(hf, "is_fast", False):
             raise MbsError(f"the tokenizer is a {type(hf).__name__}", "a fast tokenizer (tokenizer.json)")
         self.hf = hf
-        prefix = hf("", add_special_tokens=True)["input_ids"]
-        self.starts_sequences = len(prefix) > 0
-        candidates = [*prefix[:1], hf.eos_token_id, hf.bos_token_id]
-        known = [int(token) for token in candidates if token is not None]
+        known = [int(token) for token in (hf.eos_token_id, hf.bos_token_id) if token is not None]
         if not known:
-            raise MbsError("the tokenizer has neither a first token nor eos nor bos", "a document separator")
+            raise MbsError("the tokenizer has neither eos nor bos", "a document separator")
         self.separator = known[0]
+        self.start = _first_token(hf)
 
     def encode(self, texts: Sequence[str]) -> list[Array]:
         """The tokens of each text, without special tokens."""
@@ -87,6 +89,15 @@ class Tokenizer:
             own = bytes(alphabet.get(character, 0) for character in name)
             lengths[:, token] = len(own), sum(byte & 0xC0 != 0x80 for byte in own)
         return lengths
+
+
+def _first_token(hf: PreTrainedTokenizerBase) -> int | None:
+    """What the tokenizer itself puts before a text; what it appends is no matter of the start."""
+    plain = hf("a", add_special_tokens=False)["input_ids"]
+    full = hf("a", add_special_tokens=True)["input_ids"]
+    if len(full) > len(plain) and full[: len(plain)] != plain:
+        return int(full[0])
+    return None
 
 
 def _between_ends(text: str, offsets: Sequence[tuple[int, int]]) -> tuple[Array, Array]:

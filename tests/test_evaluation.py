@@ -58,19 +58,45 @@ def test_nll_equals_full_logits(
     assert np.allclose(ours, plain_nll(model, text), rtol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["tokenizer", "bos_tokenizer"])
 @pytest.mark.parametrize("language", ["en", "zh-Hans", "yo"])
-def test_documents_drop_nothing(evaluation_folder: Path, tokenizer: Tokenizer, language: str) -> None:
+def test_documents_drop_nothing(
+    evaluation_folder: Path, request: pytest.FixtureRequest, language: str, name: str
+) -> None:
+    tokenizer: Tokenizer = request.getfixturevalue(name)
     documents = FolderCorpus(evaluation_folder).documents(language)
     text = read(evaluation_folder, tokenizer, language, "documents")
     encoded = tokenizer.encode([document.text for document in documents])
+    pieces = list(zip(text.windows, text.context, text.unit_of_window, strict=True))
     for number, (document, ids, unit) in enumerate(zip(documents, encoded, text.units, strict=True)):
-        windows = [w for w, owner in zip(text.windows, text.unit_of_window, strict=True) if owner == number]
-        assert windows[0][0] == tokenizer.separator
-        assert np.concatenate([window[1:] for window in windows]).tolist() == ids.tolist()
-        assert all(after[0] == before[-1] for before, after in pairwise(windows))
-        assert all(2 <= len(window) <= LENGTH for window in windows)
+        mine = [(window, context) for window, context, owner in pieces if owner == number]
+        assert mine[0][0][0] == (tokenizer.separator if tokenizer.start is None else tokenizer.start)
+        assert np.concatenate([window[context:] for window, context in mine]).tolist() == ids.tolist()
+        for (before, _), (after, context) in pairwise(mine):
+            assert after[context - 1] == before[-1]
+            assert tokenizer.start is None or after[0] == tokenizer.start
+        assert all(2 <= len(window) <= LENGTH for window, _ in mine)
         size = (len(ids), len(document.text.encode()), len(document.text))
         assert (unit.tokens, unit.bytes, unit.characters) == size
+
+
+def test_a_first_token_is_context_and_not_scored(evaluation_folder: Path, bos_tokenizer: Tokenizer) -> None:
+    model = random_model("llama")
+    skeleton = Skeleton(model)
+    text = read(evaluation_folder, bos_tokenizer, "en", "documents")
+    assert set(text.context) == {1, 2}
+    expected = np.zeros(len(text.units))
+    with torch.no_grad():
+        for window, context, unit in zip(text.windows, text.context, text.unit_of_window, strict=True):
+            logits = model(torch.from_numpy(window)[None], use_cache=False).logits[0].double()
+            targets = torch.from_numpy(window[context:])
+            expected[unit] += F.cross_entropy(logits[context - 1 : -1], targets, reduction="sum").item()
+    assert np.allclose(score_text(skeleton, MemoryBlocks(skeleton), text), expected, rtol=1e-5)
+
+
+def test_a_perplexity_beyond_numbers_is_refused() -> None:
+    with pytest.raises(MbsError, match=r"a perplexity of e\^800"):
+        scores(np.array([8000.0, 24000.0]), UNITS)
 
 
 def test_paper_windows_are_whole_and_the_tail_is_dropped(evaluation_folder: Path, tokenizer: Tokenizer) -> None:

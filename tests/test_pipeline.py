@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from conftest import random_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
@@ -246,6 +247,13 @@ def one_line(code: int, out: str, err: str) -> str:
     [
         (["languages=[en,zz]"], "unknown language 'zz'"),
         (["languages=en"], "expected a list of language codes"),
+        (["languages=en,sw"], "try 'languages=[en,sw]'"),
+        (["sparsity=2of4", "sparsity.ratio=0.5"], "'sparsity.ratio' is a key of another option of sparsity"),
+        (["sparsity=1.2.3"], "expected a pattern"),
+        (["sparsity.ratio=62.5"], "try sparsity.ratio=0.625"),
+        (["model.device=nonsense"], "model.device=nonsense; expected auto, cpu"),
+        (["outputs=/proc/nothing"], "outputs=/proc/nothing"),
+        (["evaluation.length=1000000", "model.path=GPT2"], "evaluation.length=1000000, and the model's context is 128"),
         (["mix=mbss"], "unknown mix 'mbss'; expected one of custom, english, mbs, single, uniform; try mix=mbs"),
         (["sparsity=50"], "try sparsity.ratio=0.5"),
         (["sparsity=50,60"], "try sparsity.ratio=0.5,0.6"),
@@ -274,7 +282,11 @@ def one_line(code: int, out: str, err: str) -> str:
         (["evaluation.length=${nowhere}"], "nowhere"),
     ],
 )
-def test_mistakes_are_one_line(run: Run, arguments: list[str], words: str) -> None:
+def test_mistakes_are_one_line(run: Run, arguments: list[str], words: str, capfd: pytest.CaptureFixture[str]) -> None:
+    if "model.path=GPT2" in arguments:
+        random_model("gpt2").save_pretrained("gpt2")
+        arguments = [*arguments[:-1], "model.path=gpt2"]
+        capfd.readouterr()
     assert words in one_line(*run(*arguments))
 
 
@@ -287,8 +299,20 @@ def test_a_yaml_weight_named_no(run: Run, tmp_path: Path) -> None:
 
 
 def test_calibration_text_in_the_evaluation_is_refused(run: Run, corpus_folder: Path) -> None:
-    line = one_line(*run(f"evaluation.path={corpus_folder}", "mix=english"))
-    assert "is also evaluation document en-" in line
+    for protocol in ("documents", "paper"):
+        line = one_line(*run(f"evaluation.path={corpus_folder}", "mix=english", f"evaluation.protocol={protocol}"))
+        assert "is also evaluation document en-" in line
+
+
+def test_a_failed_job_keeps_to_its_own_wandb_run(run: Run) -> None:
+    code, _, _ = run("-m", "tracker=wandb", "languages=[en]", "evaluation.documents=1", "sparsity=2of4",
+                     "sparsity.m=5,4")  # fmt: skip
+    assert code == 2
+    for name in ("2of5", "2of4"):
+        assert len(list(only(f"tiny_bloom-wanda-{name}-*").glob("wandb/offline-run-*/run-*.wandb"))) == 1
+    failed = only("tiny_bloom-wanda-2of5-*")
+    assert not (failed / "result.json").exists()
+    assert json.loads((failed / "metrics.jsonl").read_text().splitlines()[-1])["event"] == "failed"
 
 
 def copied(checkpoint: Path, target: Path) -> Path:
@@ -332,6 +356,7 @@ def test_a_half_precision_checkpoint_runs_on_a_cpu(run: Run, checkpoint: Path, t
     AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float16).save_pretrained(folder)
     assert run(f"model.path={folder}", "languages=[en]")[0] == 0
     assert result_of("half-*")["numerics"]["dtype"] == "float32"
+    assert "float16 is computed as float32" in result_of("half-*")["warnings"][0]
 
 
 def test_a_bug_is_called_a_bug(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

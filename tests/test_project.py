@@ -152,6 +152,12 @@ def test_files_are_written_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert [path.name for path in file.parent.iterdir()] == ["a.json"]
 
 
+def unreadable(archive: bytes) -> bytes:
+    """A zip archive whose directory names a compression method that nobody knows."""
+    method = archive.rindex(b"PK\x01\x02") + 10
+    return archive[:method] + b"\x63\x00" + archive[method + 2 :]
+
+
 def test_a_stage_is_made_once_and_again_when_damaged(tmp_path: Path) -> None:
     made: list[int] = []
 
@@ -163,12 +169,13 @@ def test_a_stage_is_made_once_and_again_when_damaged(tmp_path: Path) -> None:
         assert (stage(tmp_path, "s", {"a": 1}, make)["x"] == np.arange(1000.0)).all()
     assert len(made) == 1
     (file,) = tmp_path.iterdir()
-    for damage in (lambda b: b[: len(b) // 2], lambda b: b[:500] + bytes([b[500] ^ 1]) + b[501:], lambda b: b""):
+    for damage in (lambda b: b[: len(b) // 2], lambda b: b[:500] + bytes([b[500] ^ 1]) + b[501:], lambda b: b"",
+                   unreadable, lambda b: b[:-22] + bytes(22)):  # fmt: skip
         file.write_bytes(damage(file.read_bytes()))
         assert (stage(tmp_path, "s", {"a": 1}, make)["x"] == np.arange(1000.0)).all()
-    assert len(made) == 4
+    assert len(made) == 6
     stage(tmp_path, "s", {"a": 2}, make)
-    assert len(made) == 5
+    assert len(made) == 7
 
 
 def test_digests(tmp_path: Path) -> None:

@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import SYLLABLES, invented, shared
+from conftest import SYLLABLES, invented, shared, wrapped
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers import Tokenizer as Backend
+from tokenizers import processors
 
 from mbs.corpora.base import composed_share
 from mbs.corpora.folder import FolderCorpus
@@ -165,6 +167,14 @@ def test_unusable_files_are_named(tmp_path: Path, files: dict[str, bytes], words
         FolderCorpus(tmp_path).documents("en")
 
 
+def test_text_is_taken_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "zh-Hans.txt").write_text("\u3000\u3000山水\n\u3000火 \n \n\n\u3000木\n", encoding="utf-8")
+    texts = [document.text for document in FolderCorpus(tmp_path).documents("zh-Hans")]
+    assert texts == ["\u3000\u3000山水\n\u3000火 ", "\u3000木"]
+    (tmp_path / "en.jsonl").write_text('{"id": null, "text": "a"}\n{"id": null, "text": "b"}')
+    assert [document.id for document in FolderCorpus(tmp_path).documents("en")] == ["en-0", "en-1"]
+
+
 def test_unusable_folders_are_named(tmp_path: Path) -> None:
     with pytest.raises(MbsError, match=r"corpus\.path names no folder"):
         FolderCorpus(tmp_path / "absent")
@@ -223,14 +233,18 @@ def test_segments_are_exact_and_never_repeat(name: str, corpus_folder: Path, req
     assert {len(row) for row, _ in drawn} == {16}
     documents = shuffled(corpus.documents("sw"), "sw", 0)
     encoded = tokenizer.encode([document.text for document in documents])
-    stream = np.concatenate([np.concatenate([[tokenizer.separator], ids]) for ids in encoded])
-    if tokenizer.starts_sequences:
-        assert all(row[0] == 1 and row[1] != 1 for row, _ in drawn)
-        flat = np.concatenate([row[1:] for row, _ in drawn])
-        assert flat[flat != 1].tolist() == stream[stream != 1][: (flat != 1).sum()].tolist()
-    else:
-        flat = np.concatenate([row for row, _ in drawn])
-        assert flat.tolist() == stream[: len(flat)].tolist()
+    stream = np.concatenate([np.concatenate([[tokenizer.separator], ids]) for ids in encoded]).tolist()
+    flat: list[int] = []
+    for row, _ in drawn:
+        body = row.tolist()
+        if tokenizer.start is not None:
+            assert body.pop(0) == tokenizer.start
+            assert tokenizer.start not in body
+            if stream[len(flat)] == tokenizer.separator:
+                flat.append(tokenizer.separator)
+            assert body[0] != tokenizer.separator
+        flat += body
+    assert flat == stream[: len(flat)]
     assert all(set(ids) <= {document.id for document in documents} and ids for _, ids in drawn)
 
 
@@ -244,6 +258,12 @@ def test_a_segment_is_the_same_in_every_mix_and_budget(tokenizer: Tokenizer, cor
     assert other.content_hash != small.content_hash
     assert small.counts == {"en": 1, "sw": 2}
     assert small.documents_of.keys() == {"en", "sw"}
+
+
+def test_a_token_that_is_appended_is_no_first_token(backend: Backend) -> None:
+    copy = Backend.from_str(backend.to_str())
+    copy.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 2)])
+    assert Tokenizer(wrapped(copy)).start is None
 
 
 def test_known_tokens_for_a_known_seed(tokenizer: Tokenizer, corpus_folder: Path) -> None:

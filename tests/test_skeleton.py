@@ -8,7 +8,14 @@ import pytest
 import torch
 from conftest import CONFIGS, VOCABULARY, random_model
 from torch import Tensor, nn
-from transformers import MixtralConfig, PreTrainedModel, Qwen3MoeConfig, T5Config, T5ForConditionalGeneration
+from transformers import (
+    BertConfig,
+    MixtralConfig,
+    PreTrainedModel,
+    Qwen3MoeConfig,
+    T5Config,
+    T5ForConditionalGeneration,
+)
 from transformers.models.auto.modeling_auto import AutoModelForCausalLM
 
 from mbs.blocks import MemoryBlocks
@@ -94,6 +101,12 @@ def test_encoder_decoder_is_refused() -> None:
         Skeleton(T5ForConditionalGeneration(config))
 
 
+def test_a_model_that_looks_ahead_is_refused() -> None:
+    config = BertConfig(vocab_size=50, hidden_size=16, num_hidden_layers=2, num_attention_heads=4, intermediate_size=32)
+    with pytest.raises(MbsError, match="looks at later tokens"):
+        Skeleton(AutoModelForCausalLM.from_config(config).eval())
+
+
 def test_experts_in_3d_tensors_are_refused() -> None:
     common: dict[str, Any] = {"vocab_size": 50, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2,
               "num_attention_heads": 4, "num_key_value_heads": 2}  # fmt: skip
@@ -120,12 +133,10 @@ def test_blocks_outside_the_chain_are_refused() -> None:
 
 def test_a_block_that_depends_on_more_than_its_input_is_refused() -> None:
     model = random_model("bloom")
-    calls: list[int] = []
-
-    def drift(module: nn.Module, args: object, output: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        calls.append(0)
-        return (output[0] * len(calls), *output[1:])
-
-    blocks_of(model)[1].register_forward_hook(drift)
+    embedded: list[Tensor] = []
+    model.get_submodule("transformer.word_embeddings").register_forward_hook(
+        lambda module, args, output: embedded.append(output)
+    )
+    blocks_of(model)[1].register_forward_hook(lambda module, args, output: (output[0] + embedded[-1], *output[1:]))
     with pytest.raises(MbsError, match="block by block"):
         Skeleton(model)

@@ -30,7 +30,7 @@ class FolderCorpus:
         table: Mapping[str, Language] = LANGUAGES,
         warn: Callable[[str], None] = lambda line: None,
     ) -> None:
-        self.path, self.normalize, self.role, self._warn = Path(path), normalize, role, warn
+        self.path, self.normalize, self.role, self._warn = Path(str(path)), normalize, role, warn
         if normalize not in (None, "NFC"):
             raise MbsError(f"{role}.normalize={normalize}", "null or NFC", f"{role}.normalize=NFC")
         if not self.path.is_dir():
@@ -83,7 +83,7 @@ class FolderCorpus:
         except UnicodeDecodeError as error:
             raise MbsError(f"{self.role}: {file} is not UTF-8 at byte {error.start}", "UTF-8 text") from None
         read = _blank_separated if file.suffix == ".txt" else _json_lines
-        documents = tuple(document for document in read(file, text, language) if document.text)
+        documents = tuple(document for document in read(file, text, language) if document.text.strip())
         if not documents:
             raise MbsError(f"{self.role}: {file} holds no text ({file.stat().st_size} bytes)", "at least one document")
         self._check_form(documents, language, file)
@@ -101,7 +101,7 @@ class FolderCorpus:
 
 
 def _blank_separated(file: Path, text: str, language: str) -> list[Document]:
-    pieces = (piece.strip("\n") for piece in re.split(r"\n[ \t]*\n\s*", text.strip()))
+    pieces = (piece.strip("\n") for piece in re.split(r"\n(?:[ \t]*\n)+", text.strip("\n")))
     return [Document(f"{language}-{number}", piece) for number, piece in enumerate(pieces)]
 
 
@@ -117,7 +117,7 @@ def _json_lines(file: Path, text: str, language: str) -> list[Document]:
             raise MbsError(f"{file}:{number} is not JSON ({error})", '{"text": "..."} on every line') from None
         if not isinstance(row, dict) or not isinstance(row.get("text"), str):
             raise MbsError(f"{file}:{number} has no field `text` that is text", '{"text": "..."} on every line')
-        identity = str(row.get("id", f"{language}-{number - 1}"))
+        identity = f"{language}-{number - 1}" if row.get("id") is None else str(row["id"])
         if identity in seen:
             raise MbsError(f"{file}:{number} repeats the id '{identity}'", "ids that differ")
         seen.add(identity)

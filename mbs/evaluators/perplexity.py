@@ -61,11 +61,13 @@ class _Score:
     def end(self, skeleton: Skeleton, hidden: Hidden) -> None:
         """Score the tile's tokens by the model's own head."""
         for batch, h in zip(hidden.batches, hidden.h, strict=True):
-            lengths = [len(self._text.windows[row]) for row in batch.rows]
-            states = torch.cat([h[i, : length - 1] for i, length in enumerate(lengths)])
-            targets = torch.cat([batch.ids[i, 1:length] for i, length in enumerate(lengths)])
+            scored = [(self._text.context[row], len(self._text.windows[row])) for row in batch.rows]
+            states = torch.cat([h[i, first - 1 : end - 1] for i, (first, end) in enumerate(scored)])
+            targets = torch.cat([batch.ids[i, first:end] for i, (first, end) in enumerate(scored)])
             nll = token_nll(skeleton, states, targets.to(h.device)).double().cpu().numpy()
-            owner = np.repeat([self._text.unit_of_window[row] for row in batch.rows], [n - 1 for n in lengths])
+            owner = np.repeat(
+                [self._text.unit_of_window[row] for row in batch.rows], [end - first for first, end in scored]
+            )
             np.add.at(self.nll, owner, nll)
 
 

@@ -20,8 +20,9 @@ PROTOCOLS = ("documents", "paper")
 class PerplexityTask:
     """What to measure perplexity on, and how.
 
-    `documents`: every document by itself from the model's separator, in windows of `length` where it is longer, each
-    later window starting from the last token of the one before; nothing is dropped. `paper`: the documents joined by
+    `documents`: every document by itself from the model's first token or separator, in windows of `length` where it is
+    longer, each later window starting from the last token of the one before (after the first token of a sequence, where
+    the model expects one); nothing is dropped. `paper`: the documents joined by
     blank lines, cut into windows of `length`, the tail dropped, the first token of a window not scored (Zeng et al.,
     2024, evaluation code).
     """
@@ -74,35 +75,45 @@ class Unit:
 
 @dataclass(frozen=True)
 class LanguageText:
-    """A language's windows of tokens; all but the first token of a window are scored, for the unit of that window."""
+    """A language's windows of tokens; all but the first `context` tokens of a window are scored, for its unit."""
 
     language: str
     windows: tuple[Array, ...]
+    context: tuple[int, ...]
     unit_of_window: tuple[int, ...]
     units: tuple[Unit, ...]
 
     @cached_property
     def content_hash(self) -> str:
         """SHA-256 of all windows."""
-        digest = hashlib.sha256(repr([len(window) for window in self.windows]).encode())
+        digest = hashlib.sha256(repr([[len(window) for window in self.windows], self.context]).encode())
         for window in self.windows:
             digest.update(window.astype("<i8").tobytes())
         return digest.hexdigest()
 
 
 def by_document(language: str, documents: Sequence[Document], tokenizer: Tokenizer, length: int) -> LanguageText:
-    """Every document by itself, from the separator."""
+    """Every document by itself, from the first token that the model expects, or the separator."""
     windows: list[Array] = []
+    context: list[int] = []
+    lead = [tokenizer.separator if tokenizer.start is None else tokenizer.start]
+    again = [] if tokenizer.start is None else lead
+    if length < 2 + len(again):
+        raise MbsError(f"evaluation.length={length}", f"{2 + len(again)} or more")
     unit_of_window: list[int] = []
     units: list[Unit] = []
     for document, encoded in zip(documents, tokenizer.measure([d.text for d in documents]), strict=True):
-        stream = np.concatenate([[tokenizer.separator], encoded.ids])
-        for start in range(0, len(encoded.ids), length - 1):
-            windows.append(stream[start : start + length])
+        done = 0
+        while done < len(encoded.ids):
+            before = [*again, *encoded.ids[done - 1 : done]] if done else lead
+            fresh = encoded.ids[done : done + length - len(before)]
+            windows.append(np.concatenate([before, fresh]).astype(np.int64))
+            context.append(len(before))
             unit_of_window.append(len(units))
+            done += len(fresh)
         size = (len(encoded.ids), int(encoded.bytes.sum()), int(encoded.characters.sum()))
         units.append(Unit(document.id, document.content_hash, *size))
-    return LanguageText(language, tuple(windows), tuple(unit_of_window), tuple(units))
+    return LanguageText(language, tuple(windows), tuple(context), tuple(unit_of_window), tuple(units))
 
 
 def by_window(language: str, documents: Sequence[Document], tokenizer: Tokenizer, length: int) -> LanguageText:
@@ -117,7 +128,7 @@ def by_window(language: str, documents: Sequence[Document], tokenizer: Tokenizer
         content = hashlib.sha256(window.astype("<i8").tobytes()).hexdigest()
         units.append(Unit(f"{language}-window-{len(units)}", content, *size))
         windows.append(window)
-    return LanguageText(language, tuple(windows), tuple(range(len(units))), tuple(units))
+    return LanguageText(language, tuple(windows), (1,) * len(units), tuple(range(len(units))), tuple(units))
 
 
 def _whole(value: object, least: int) -> bool:

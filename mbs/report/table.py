@@ -43,10 +43,9 @@ def show(result: Mapping[str, Any], console: Console) -> None:
 
 
 def _title(result: Mapping[str, Any]) -> str:
-    config, sparsity = result["config"], result["sparsity"]
+    sparsity = result["sparsity"]
     target = f"{sparsity['requested']} (achieved {sparsity['achieved']:.4f})"
-    method = config["pruner"]["_target_"].rpartition(".")[2].lower()
-    return f"{method} at sparsity {target}, mix {config['mix'].get('name')}"
+    return f"{result['pruner']} at sparsity {target}, mix {result['mix']}"
 
 
 def _closing(result: Mapping[str, Any]) -> list[str]:

@@ -35,6 +35,10 @@ class Tracker(Protocol):
         """The run ended with this result."""
         ...
 
+    def fail(self) -> None:
+        """The run ended without a result."""
+        ...
+
 
 class NoTracker:
     """Tracks nothing: the run's own files are the record."""
@@ -46,6 +50,9 @@ class NoTracker:
         """Nothing to do."""
 
     def finish(self, result: Row) -> None:
+        """Nothing to do."""
+
+    def fail(self) -> None:
         """Nothing to do."""
 
 
@@ -67,6 +74,10 @@ class Guarded:
         """Pass the result on if the tracker still works."""
         self._attempt(lambda: self._tracker.finish(result))
 
+    def fail(self) -> None:
+        """Close the tracker if it still works."""
+        self._attempt(self._tracker.fail)
+
     def _attempt(self, action: Callable[[], None]) -> None:
         if self._failed:
             return
@@ -75,4 +86,4 @@ class Guarded:
         except Exception as error:
             self._failed = True
             name = type(self._tracker).__name__
-            self._warn(f"{name} failed and is left out ({type(error).__name__}: {error}); the run's files are complete")
+            self._warn(f"{name} failed and is left out ({type(error).__name__}: {' '.join(str(error).split())})")

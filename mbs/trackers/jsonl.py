@@ -26,3 +26,7 @@ class JsonlTracker:
     def finish(self, result: Row) -> None:
         """Append the summary."""
         self.log({"event": "finished", "summary": result["summary"]})
+
+    def fail(self) -> None:
+        """Append that there is no result."""
+        self.log({"event": "failed"})

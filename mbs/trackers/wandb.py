@@ -35,12 +35,13 @@ class WandbTracker:
             dir=str(run.directory),
             config=dict(run.config),
             tags=[tag[:64] for tag in run.tags],
+            reinit="create_new",
             settings=wandb.Settings(silent=True, console="off", init_timeout=60),
         )
 
     def log(self, event: Row) -> None:
-        """Log the event's numbers under its kind: `block/sparsity`, `language/sw/harm`."""
-        parts = [event["event"], *([event["language"]] if "language" in event else [])]
+        """Log the event's numbers under its kind and subject: `stage/dense/seconds`, `language/sw/harm`."""
+        parts = [event["event"], *(event[key] for key in ("stage", "language") if key in event)]
         prefix = "/".join(str(part) for part in parts)
         numbers = {f"{prefix}/{key}": value for key, value in event.items() if isinstance(value, int | float)}
         if numbers:
@@ -63,6 +64,10 @@ class WandbTracker:
         summary = cast(Mapping[str, Any], result["summary"])
         self._run.summary.update({key: value for key, value in summary.items() if not isinstance(value, list)})
         self._run.finish()
+
+    def fail(self) -> None:
+        """Close the run as failed."""
+        self._run.finish(exit_code=1)
 
 
 def default_mode() -> str:
