@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # Imports go down this list only; modules on one line may not import each other unless they are one package.
 ORDER = [
+    "demo",
     "errors", "languages", "paths", "store", "shares", "corpora", "tokenizer", "mixes", "sampler", "sparsity", "models",
     "skeleton", "blocks", "moments", "walk", "pruners", "compress", "evaluators", "metrics", "machine", "trackers",
     "result", "pipeline", "config", "report", "cli", "__main__",

@@ -1,0 +1,42 @@
+"""Documents of the world in a language, endless, reproducible, parallel or independent between languages."""
+
+from collections.abc import Iterator
+from importlib import import_module
+from itertools import count as numbers
+from random import Random
+
+from mbs.demo.lexicon import Lexicon, load
+from mbs.demo.message import Paragraph, Sentence
+from mbs.demo.planner import GENRES, plan
+
+
+def say(sentence: Sentence, lexicon: Lexicon) -> str:
+    """One abstract sentence in the lexicon's language."""
+    grammar = import_module("mbs.demo.grammar." + lexicon.language.replace("-", "_"))
+    return str(grammar.say(sentence, lexicon))
+
+
+def render(paragraphs: list[Paragraph], lexicon: Lexicon) -> str:
+    """The text of a planned document, one line per paragraph."""
+    return "\n".join(lexicon.joiner.join(say(sentence, lexicon) for sentence in paragraph) for paragraph in paragraphs)
+
+
+def meaning(key: str, number: int, split: str) -> tuple[str, list[Paragraph]]:
+    """Genre and planned paragraphs of one document number."""
+    return GENRES[number % len(GENRES)], plan(GENRES[number % len(GENRES)], Random(f"{key}/{split}/{number}"), split)
+
+
+def documents(
+    language: str, seed: int, split: str = "train", *, count: int | None = None, size: int | None = None,
+    parallel: bool = False,
+) -> Iterator[tuple[str, str, str]]:  # fmt: skip
+    """Documents as (id, genre, text), up to a number or until a size in bytes is reached."""
+    lexicon, done = load(language), 0
+    key = str(seed) if parallel else f"{seed}/{language}"
+    for number in numbers() if count is None else range(count):
+        genre, paragraphs = meaning(key, number, split)
+        text = render(paragraphs, lexicon)
+        done += len(text.encode()) + 1
+        yield f"{split}-{number:06d}", genre, text
+        if size is not None and done >= size:
+            return

@@ -1,0 +1,1 @@
+"""One lineariser per language: abstract sentences in, text out."""

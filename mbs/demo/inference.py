@@ -1,0 +1,45 @@
+"""Inference items in XNLI's form whose label is true by construction and cannot be guessed from the hypothesis."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+
+from mbs.demo.claims import SHAPES
+from mbs.demo.corpus import say
+from mbs.demo.lexicon import Lexicon, load
+from mbs.demo.message import NP
+from mbs.demo.stage import Stage
+from mbs.demo.world import admits, by_type, concepts
+
+LABELS = ("entailment", "neutral", "contradiction")
+
+
+@dataclass(frozen=True)
+class Item:
+    """One premise-hypothesis pair; label 0 entailment, 1 neutral, 2 contradiction."""
+
+    premise: str
+    hypothesis: str
+    label: int
+
+
+def items(language: str, seed: int, count: int, split: str = "train") -> Iterator[Item]:
+    """Labelled pairs, the three labels in turn, parallel between languages for the same seed."""
+    lexicon: Lexicon = load(language)
+    for number in range(count):
+        label, rng = number % 3, Random(f"inference/{seed}/{split}/{number}")
+        while True:
+            names = rng.sample(by_type("name"), 3)
+            stage = Stage(rng, split, [NP(p, "name", sex=concepts()[p].sex) for p in names])
+            pair = rng.choice(SHAPES)(stage, label)
+            # The pair belongs to a split through its hypothesis alone, or the label would leak into it.
+            if pair and admits(pair[1], split):
+                yield Item(say(pair[0], lexicon), say(pair[1], lexicon), label)
+                break
+
+
+def prompt(item: Item, lexicon: Lexicon) -> str:
+    """The item as lm-eval words XNLI, with the true answer word."""
+    return (
+        f"{item.premise.rstrip('.。।')}, {lexicon['i.right']} {lexicon[f'i.{LABELS[item.label]}']}, {item.hypothesis}"
+    )
