@@ -17,7 +17,7 @@ from mbs.errors import MbsError
 from mbs.evaluators.windows import PerplexityTask
 from mbs.languages import Language, checked, extended
 from mbs.models import ModelSource
-from mbs.pipeline import Settings
+from mbs.settings import Settings
 from mbs.shares import declare_shares
 
 SAVES = {False: "none", "mask": "mask", True: "model"}

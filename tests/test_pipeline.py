@@ -378,8 +378,13 @@ def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_importing_mbs_and_completing_imports_no_torch() -> None:
-    quick = "import sys, mbs, mbs.cli; print([m for m in ('torch', 'transformers', 'wandb') if m in sys.modules])"
-    assert python(quick).stdout.strip() == "[]"
+    heavy = "[m for m in ('torch', 'transformers', 'wandb') if m in sys.modules]"
+    assert python(f"import sys, mbs; print({heavy})").stdout.strip() == "[]"
+    code = f"import sys, atexit, mbs.cli; atexit.register(lambda: print({heavy})); mbs.cli.main()"
+    environment = {**os.environ, "COMP_LINE": "mbs pruner=", "COMP_POINT": "11"}
+    command = [sys.executable, "-c", code, "-sc", "query=bash"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout.split("\n")
+    assert shown[:2] == ["pruner=magnitude pruner=none pruner=wanda", "[]"]
 
 
 def test_the_module_runs_like_the_command(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ ORDER = [
     "demo",
     "errors", "languages", "paths", "store", "shares", "corpora", "tokenizer", "mixes", "sampler", "sparsity", "models",
     "skeleton", "blocks", "moments", "walk", "pruners", "compress", "evaluators", "metrics", "machine", "trackers",
-    "result", "pipeline", "config", "report", "cli", "__main__",
+    "settings", "inputs", "result", "pipeline", "config", "report", "cli", "__main__",
 ]  # fmt: skip
 ENGINE = {"errors", "sparsity", "skeleton", "blocks", "moments", "walk", "pruners", "compress", "evaluators", "metrics",
           "sampler", "mixes", "shares", "tokenizer", "models", "corpora", "store", "paths", "languages"}  # fmt: skip

@@ -105,7 +105,7 @@ def instruction(rng: Random, split: str) -> list[Paragraph]:
         NP(c, "new", 1 if concepts()[c].mass else rng.choice((1, 2, 3, 4))) for c, _ in rng.sample(fillers(needs), 4)
     ]
     stage.props += wanted
-    todo = [f"v.{v}" for v in steps.split() if rng.random() < 0.9]
+    chosen = [f"v.{v}" for v in steps.split() if rng.random() < 0.9]
 
     def need(stage: Stage) -> Sentence:
         some = stage.rng.sample(wanted, stage.rng.randint(2, 4))
@@ -115,8 +115,8 @@ def instruction(rng: Random, split: str) -> list[Paragraph]:
 
     opening = one_of(stage, {need: 1})
     body: list[Sentence] = []
-    for number, verb in enumerate(todo):
-        opener = "o.first" if number == 0 else "o.finally" if number == len(todo) - 1 else ""
+    for number, verb in enumerate(chosen):
+        opener = "o.first" if number == 0 else "o.finally" if number == len(chosen) - 1 else ""
         body += one_of(stage, {public.step(verb, opener): 1}, 30)
         if rng.random() < 0.35:
             body += one_of(stage, {public.advice: 2, public.prohibit: 1, public.caution: 1})

@@ -1,0 +1,42 @@
+"""A run as plain objects: what the configuration builds and the pipeline runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mbs.corpora.base import Corpus
+from mbs.evaluators.windows import PerplexityTask
+from mbs.languages import LANGUAGES, Language
+from mbs.mixes import Mix
+from mbs.models import ModelSource
+from mbs.pruners.base import Pruner
+from mbs.shares import Shares
+from mbs.sparsity import Sparsity
+from mbs.trackers.base import Tracker
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A run as plain objects; `config` is the same as plain data, for the record."""
+
+    model: ModelSource
+    mix: Mix
+    pruner: Pruner
+    sparsity: Sparsity
+    corpus: Corpus | None
+    task: PerplexityTask
+    evaluation: Corpus
+    tracker: Tracker
+    shares: Shares | None = None
+    languages: tuple[str, ...] | None = None
+    table: Mapping[str, Language] = field(default_factory=lambda: LANGUAGES)
+    segments: int = 256
+    length: int = 2048
+    seed: int = 0
+    save: str = "none"
+    batch_tokens: int = 4096
+    outputs: Path = Path("outputs")
+    config: Mapping[str, Any] = field(default_factory=dict)
