@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -19,12 +19,24 @@ from mbs.errors import MbsError, closest
 from mbs.paths import config_folder
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
+OWN_PATH = re.compile(r"(model|corpus|evaluation)\.(?:path|normalize)=")
 NUMBER_AS_GROUP = re.compile(r"\+{0,2}sparsity=([\d.:%,]+)$")
 
 
 def main() -> None:
     """Entry point of `mbs` and `python -m mbs`."""
+    sys.argv = [sys.argv[0], *with_own_groups(sys.argv[1:])]
     sys.exit(_guarded(sys.argv[1:]))
+
+
+def with_own_groups(arguments: Sequence[str]) -> list[str]:
+    """The words typed, and `model=local` for a `model.path=...` (corpus and evaluation likewise) that has no option.
+
+    The embedded default would otherwise lend its shares to a model that has others.
+    """
+    named = {match[1] for match in map(OWN_PATH.match, arguments) if match}
+    chosen = {argument.partition("=")[0] for argument in arguments}
+    return [*arguments, *(f"{group}=local" for group in sorted(named - chosen))]
 
 
 def _guarded(arguments: list[str]) -> int:

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mbs.corpora.base import Corpus
+from mbs.corpora.demo import DemoCorpus
 from mbs.corpora.folder import FolderCorpus
 from mbs.errors import MbsError
 from mbs.evaluators.windows import PerplexityTask
@@ -42,8 +43,6 @@ def build(config: DictConfig, warn: Callable[[str], None]) -> Settings:
     sparsity = _made(config.sparsity, "sparsity")
     model = cast(ModelSource, _made(config.model, "model"))
     task = cast(PerplexityTask, _made(config.evaluation, "evaluation"))
-    if task.path is None:
-        raise MbsError("evaluation.path is not set", "a folder of text per language", "evaluation.path=FOLDER")
     return Settings(
         model=model,
         mix=mix,
@@ -57,21 +56,35 @@ def build(config: DictConfig, warn: Callable[[str], None]) -> Settings:
         batch_tokens=_whole(plain["batch_tokens"], "batch_tokens", 1),
         save=SAVES[save],
         outputs=Path(str(plain["outputs"])),
-        corpus=_corpus(config, plain, table, warn),
+        corpus=_corpus(config, model, table, warn),
         task=task,
-        evaluation=FolderCorpus(task.path, task.normalize, "evaluation", table, warn),
+        evaluation=_evaluation(task, model, table, warn),
         tracker=_made(config.tracker, "tracker"),
         pruner=_made(config.pruner, "pruner"),
         config=plain,
     )
 
 
-def _corpus(
-    config: DictConfig, plain: Mapping[str, Any], table: Mapping[str, Language], warn: Callable[[str], None]
-) -> Corpus | None:
-    if plain["corpus"].get("path") is None:
+def _corpus(config: DictConfig, model: ModelSource, table: Mapping[str, Language], warn: Callable[[str], None]) -> Corpus | None:
+    if config.corpus.get("path", "") is None:
         return None
-    return cast(Corpus, _made(config.corpus, "corpus", table=table, warn=warn))
+    corpus = cast(Corpus, _made(config.corpus, "corpus", table=table, warn=warn))
+    return None if _out_of_place(corpus, model) else corpus
+
+
+def _evaluation(
+    task: PerplexityTask, model: ModelSource, table: Mapping[str, Language], warn: Callable[[str], None]
+) -> Corpus:
+    if task.path is not None:
+        return FolderCorpus(task.path, task.normalize, "evaluation", table, warn)
+    if task.corpus is None or _out_of_place(task.corpus, model):
+        raise MbsError("evaluation.path is not set", "a folder of text per language", "evaluation.path=FOLDER")
+    return task.corpus
+
+
+def _out_of_place(corpus: Corpus, model: ModelSource) -> bool:
+    """Generated text is the default, but says nothing about a model that was not trained on it."""
+    return isinstance(corpus, DemoCorpus) and not model.embedded
 
 
 def _resolved(config: DictConfig) -> dict[str, Any]:

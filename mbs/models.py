@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from mbs.errors import MbsError
+from mbs.errors import MbsError, unknown
 from mbs.store import digest_files
 
 if TYPE_CHECKING:
@@ -17,18 +17,25 @@ if TYPE_CHECKING:
 
     from mbs.tokenizer import Tokenizer
 
+EMBEDDED = "embedded:"
+CHECKPOINTS = Path(__file__).with_name("demo") / "checkpoints"
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 WANTED = ("*.safetensors", "*.json", "*.txt", "*.model")
 
 
 @dataclass(frozen=True)
 class ModelSource:
-    """Which model: a folder or hub id, the dtype to compute in (`auto`: the checkpoint's), the device."""
+    """Which model, the dtype to compute in (`auto`: the checkpoint's), the device, its training shares.
+
+    `path` is a folder, a hub id, or `embedded:NAME` for a checkpoint that the package holds. `length` is the window in
+    tokens that calibration and evaluation take unless told otherwise.
+    """
 
     path: str | None
     dtype: str = "auto"
     device: str = "auto"
     shares: object = None
+    length: int = 2048
 
     def __post_init__(self) -> None:
         if not self.path:
@@ -39,12 +46,21 @@ class ModelSource:
             raise MbsError(f"model.dtype={self.dtype}", f"one of {', '.join(DTYPES)}")
 
     @property
+    def embedded(self) -> bool:
+        """Whether it is one of the package's own checkpoints."""
+        return str(self.path).startswith(EMBEDDED)
+
+    @property
     def name(self) -> str:
         """The last part of the path."""
+        if self.embedded:
+            return str(self.path).removeprefix(EMBEDDED)
         return Path(str(self.path)).resolve().name if Path(str(self.path)).exists() else str(self.path).split("/")[-1]
 
     def folder(self) -> Path:
         """The local folder of the checkpoint, fetched from the hub where it is not one; it must hold safetensors."""
+        if self.embedded:
+            return _embedded(self.name)
         path = Path(str(self.path))
         folder = path if path.is_dir() else _from_hub(str(self.path))
         if not (folder / "config.json").is_file():
@@ -57,6 +73,13 @@ class ModelSource:
                 "saving the model again with save_pretrained()",
             )
         return folder
+
+
+def _embedded(name: str) -> Path:
+    held = sorted(folder.name for folder in CHECKPOINTS.iterdir() if (folder / "config.json").is_file())
+    if name not in held:
+        raise unknown("embedded model", name, held)
+    return CHECKPOINTS / name
 
 
 def _from_hub(path: str) -> Path:

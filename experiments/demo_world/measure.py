@@ -13,9 +13,10 @@ import numpy as np
 from mbs.demo.corpus import documents
 from mbs.demo.inference import items
 from mbs.demo.lexicon import Lexicon, languages, load
+from ngrams import perplexity
 
 SCRIPTS = {"zh-Hans": "CJK", "ar": "ARABIC", "hi": "DEVANAGARI", "ru": "CYRILLIC", "bg": "CYRILLIC", "el": "GREEK",
-           "th": "THAI"}  # fmt: skip
+           "th": "THAI", "bn": "BENGALI"}  # fmt: skip
 SENTENCE_END = re.compile(r"(?<=[.!?。！？।؟])\s*|\n")
 
 
@@ -45,34 +46,6 @@ def masked(sentence: str, lexicon: Lexicon) -> str:
         return re.sub(names, "#", sentence)
     known = {w.lower() for w in lexicon.proper_names() + lexicon.numbers()}
     return " ".join("#" if w in known else w for w in words(sentence, lexicon.language))
-
-
-def perplexity(train: list[list[str]], test: list[list[str]]) -> float:
-    """Interpolated trigram model (Witten-Bell) from train, on test."""
-    counts: tuple[Counter, Counter, Counter] = (Counter(), Counter(), Counter())
-    totals: Counter = Counter()
-    kinds: Counter = Counter()
-    for line in train:
-        line = ["<s>", "<s>", *line, "</s>"]
-        for i in range(2, len(line)):
-            for n in range(3):
-                gram = tuple(line[i - n : i + 1])
-                if counts[n][gram] == 0:
-                    kinds[gram[:-1]] += 1
-                counts[n][gram] += 1
-                totals[gram[:-1]] += 1
-    size = len(counts[0]) + 1
-    log, seen = 0.0, 0
-    for line in test:
-        line = ["<s>", "<s>", *line, "</s>"]
-        for i in range(2, len(line)):
-            p = 1 / size
-            for n in range(3):
-                gram = tuple(line[i - n : i + 1])
-                if totals[gram[:-1]]:
-                    p = (counts[n][gram] + kinds[gram[:-1]] * p) / (totals[gram[:-1]] + kinds[gram[:-1]])
-            log, seen = log - np.log(p), seen + 1
-    return float(np.exp(log / seen))
 
 
 def guess(language: str, train: int, test: int) -> float:

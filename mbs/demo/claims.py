@@ -9,14 +9,13 @@ from mbs.demo.world import KINDS, Role, adjectives_of, by_type, concepts, filler
 
 MIRRORS = {"v.sell": "v.buy", "v.lend": "v.borrow"}
 GRADED = [a for a in adjectives_of("n.poet") if concepts()[a].opposite and a[2:] not in PASSING]
+OPEN_PLACES = ("n.market", "n.square", "n.harbour", "n.park", "n.village", "n.camp", "n.fairground", "n.playground")
 SITE = Role("place", False, fillers("room,building,site"))
 
 
 def detailed(stage: Stage, clause: Clause) -> Clause:
-    """The same event with something added that says no less."""
-    if not clause.time and stage.rng.random() < 0.7:
-        return replace(clause, time=stage.rng.choice(by_type("time.past")))
-    return replace(clause, adverb=clause.adverb or "adv.calmly")
+    """The same event with the time added, which says no less."""
+    return replace(clause, time=clause.time or stage.rng.choice(by_type("time.past")))
 
 
 def around(stage: Stage, clause: Clause) -> Sentence:
@@ -92,7 +91,7 @@ def about_kind(stage: Stage, label: int) -> tuple[Sentence, Sentence] | None:
     negative = stage.rng.random() < 0.5
     hypothesis = replace(thing, roles=(*roles, ("object", NP(broad))), negative=negative)
     if label == 1:
-        elsewhere = NP(stage.rng.choice(by_type("clothes")))
+        elsewhere = NP(stage.rng.choice(OPEN_PLACES if kind_type == "building" else by_type("clothes")))
         premise = replace(thing, roles=(*roles, ("object", elsewhere)), negative=stage.rng.random() < 0.5)
     elif (label == 0) != negative:
         premise = thing

@@ -28,12 +28,12 @@ def meaning(key: str, number: int, split: str) -> tuple[str, list[Paragraph]]:
 
 def documents(
     language: str, seed: int, split: str = "train", *, count: int | None = None, size: int | None = None,
-    parallel: bool = False,
+    parallel: bool = False, first: int = 0,
 ) -> Iterator[tuple[str, str, str]]:  # fmt: skip
-    """Documents as (id, genre, text), up to a number or until a size in bytes is reached."""
+    """Documents as (id, genre, text) from number `first` on, up to a count or until a size in bytes is reached."""
     lexicon, done = load(language), 0
     key = str(seed) if parallel else f"{seed}/{language}"
-    for number in numbers() if count is None else range(count):
+    for number in numbers(first) if count is None else range(first, first + count):
         genre, paragraphs = meaning(key, number, split)
         text = render(paragraphs, lexicon)
         done += len(text.encode()) + 1

@@ -23,10 +23,10 @@ class Item:
     label: int
 
 
-def items(language: str, seed: int, count: int, split: str = "train") -> Iterator[Item]:
-    """Labelled pairs, the three labels in turn, parallel between languages for the same seed."""
+def items(language: str, seed: int, count: int, split: str = "train", first: int = 0) -> Iterator[Item]:
+    """Labelled pairs from number `first` on, the three labels in turn, parallel between languages for the same seed."""
     lexicon: Lexicon = load(language)
-    for number in range(count):
+    for number in range(first, first + count):
         label, rng = number % 3, Random(f"inference/{seed}/{split}/{number}")
         while True:
             names = rng.sample(by_type("name"), 3)
@@ -38,8 +38,7 @@ def items(language: str, seed: int, count: int, split: str = "train") -> Iterato
                 break
 
 
-def prompt(item: Item, lexicon: Lexicon) -> str:
-    """The item as lm-eval words XNLI, with the true answer word."""
-    return (
-        f"{item.premise.rstrip('.。।')}, {lexicon['i.right']} {lexicon[f'i.{LABELS[item.label]}']}, {item.hypothesis}"
-    )
+def prompt(item: Item, lexicon: Lexicon, label: int | None = None) -> str:
+    """The item as lm-eval words XNLI, with the answer word of a label: the true one unless told otherwise."""
+    answer = lexicon[f"i.{LABELS[item.label if label is None else label]}"]
+    return f"{item.premise.rstrip('.。।')}, {lexicon['i.right']} {answer}, {item.hypothesis}"

@@ -149,7 +149,8 @@ def quoted(stage: Stage) -> Sentence | None:
     if speaker.person < 3:
         return None
     me = replace(speaker, form="pronoun", person=1)
-    inside = replace(stage, cast=[me, *(n for n in stage.cast if not same(n, speaker))], focus=None)
+    others = [replace(n, form="name", person=3) for n in stage.cast if n.concept != speaker.concept]
+    inside = replace(stage, cast=[me, *others], focus=None)
     said = stage.rng.choice((future, opinion, question, condition))(inside)
     if not said:
         return None

@@ -24,7 +24,7 @@ class PerplexityTask:
     longer, each later window starting from the last token of the one before (after the first token of a sequence, where
     the model expects one); nothing is dropped. `paper`: the documents joined by
     blank lines, cut into windows of `length`, the tail dropped, the first token of a window not scored (Zeng et al.,
-    2024, evaluation code).
+    2024, evaluation code). The text is that of `corpus`, or of the folder `path`.
     """
 
     path: str | None = None
@@ -32,6 +32,7 @@ class PerplexityTask:
     protocol: str = "documents"
     length: int = 2048
     normalize: str | None = None
+    corpus: Corpus | None = None
 
     def __post_init__(self) -> None:
         if self.protocol not in PROTOCOLS:
