@@ -24,8 +24,7 @@ def sandhi(text: str, lex: Lexicon) -> str:
 
 def number(np: NP, lex: Lexicon) -> int:
     """Index of the agreeing form: 0 m, 1 f, 2 m plural, 3 f plural."""
-    entry = lex[np.concept]
-    gender = np.sex if isinstance(entry, str) else entry.get("g", np.sex)
+    gender = np.sex if isinstance(lex[np.concept], str) else lex[np.concept].get("g", np.sex)
     return (gender == "f") + 2 * (np.count != 1 or bool(np.others) or gender == "p")
 
 
@@ -51,8 +50,7 @@ def mention(np: NP, lex: Lexicon, negated: bool = False) -> str:
     """A noun phrase with its article."""
     if np.form in ("pronoun", "name"):
         return str(pronoun(np, lex)["stressed"] if np.form == "pronoun" else lex[np.concept])
-    i, own, early = number(np, lex), np.owner, False
-    words = [noun(np.concept, np.sex, np.count != 1, lex)]
+    i, own, early, words = number(np, lex), np.owner, False, [noun(np.concept, np.sex, np.count != 1, lex)]
     for concept in np.adjectives:
         found = preferred(lex[concept], np, lex, True)
         early = found.get("pre", False)
@@ -63,10 +61,9 @@ def mention(np: NP, lex: Lexicon, negated: bool = False) -> str:
         return " ".join([pronoun(own, lex)["poss"][i], *words])
     if own or np.form in ("known", "bare"):
         return " ".join([lex["x.the"][i], *words] + (["de", mention(own, lex)] if own and own.form != "self" else []))
-    if np.count > 1:
-        return " ".join(words)
-    article = lex["x.some"][i] if lex[np.concept].get("mass") else ("un", "une")[i] if np.count == 1 else "~des"
-    return " ".join(["~de" if negated or (np.count == 0 and early) else article, *words])
+    article = lex["x.some"][i] if lex[np.concept].get("mass") else ("un", "une")[i % 2] if np.count else "~des"
+    article = "~de" if negated or (np.count == 0 and early) else article
+    return " ".join(words if np.count > 1 else [article, *words])
 
 
 def marked(role: str, np: NP, verb: Any, lex: Lexicon) -> str:
@@ -102,10 +99,9 @@ def group(clause: Clause, verb: Any, lex: Lexicon, form: str) -> list[str]:
         late = sorted(tied, key=lambda one: one[0] or 2)
         after = [pronoun(np, lex)["stressed"] if np.person < 3 else word for _, word, _, np in late]
         return ["-".join([verb["imper"], *(["toi"] if verb.get("se") else []), *after]), rest]
-    if form == "inf":
-        return [*ne, no, *before, verb["inf"], rest]
-    if clause.modal:
-        return [*ne, lex[f"x.{clause.modal}"][form][row["verb"]], no, *before, verb["inf"], rest]
+    if clause.modal or form == "inf":
+        modal = [lex[f"x.{clause.modal}"][form][row["verb"]]] if clause.modal else []
+        return [*ne, *modal, no, *before, verb["inf"], rest]
     direct = next((np for _, _, role, np in tied if marked(role, np, verb, lex) == ""), None)
     model, helper = (agent, lex["x.be"]) if verb.get("be") else (direct, lex["x.have"])
     compound = lex["x.compound"].get(form)
@@ -123,16 +119,16 @@ def complement(clause: Clause, agent: NP, lex: Lexicon) -> list[str]:
     word, degree = entry.get("pred", entry["forms"][i]), entry.get("degree", {}).get(clause.adverb)
     if not two:
         return [degree] if degree else [lex[clause.adverb] if clause.adverb else "", word]
-    other, j = mention(two, lex), number(two, lex)
-    if two.owner and two.concept == agent.concept:
-        mine = two.owner.form == "pronoun"
-        other = pronoun(two.owner, lex)["mine"][j] if mine else f"{lex['x.that'][j]} de {mention(two.owner, lex)}"
+    other, j, own = mention(two, lex), number(two, lex), two.owner if two.concept == agent.concept else None
+    if own:
+        that = f"{lex['x.that'][j]} de {mention(own, lex)}"
+        other = pronoun(own, lex)["mine"][j] if own.form == "pronoun" else that
     return [entry["more"][i] if "more" in entry else f"plus {word}", "que", other]
 
 
 def tail(clause: Clause, verb: Any, lex: Lexicon) -> list[str]:
     """Manner, roles and time after the verb."""
-    words = [lex[clause.adverb]] if clause.adverb.startswith("adv.") and clause.adverb not in FREQUENCY else []
+    words = [lex[clause.adverb]] if clause.adverb[:2] == "ad" and clause.adverb not in FREQUENCY else []
     spoken, never = [one[2] for one in clitics(clause, verb, lex)], clause.negative or clause.adverb == "adv.never"
     for role in lex["x.marks"]:
         np = clause.role(role)
@@ -154,13 +150,12 @@ def say_clause(clause: Clause, lex: Lexicon, kind: str = "statement", shift: boo
     if clause.predicate.startswith("w."):
         return str(lex[clause.predicate][form or ("past" if shift else clause.tense)])
     agent, verb, event = clause.role("agent"), lex["x.be"], clause.predicate.startswith("v.")
-    if event:
-        verb = preferred(lex[clause.predicate], clause.role("object"), lex)
-    elif clause.predicate.startswith("a."):
-        verb = lex[preferred(lex[clause.predicate], agent, lex).get("verb", "x.be")]
+    if event or clause.predicate.startswith("a."):
+        verb = preferred(lex[clause.predicate], clause.role("object") if event else agent, lex)
+        verb = verb if event else lex[verb.get("verb", "x.be")]
     past = "imp" if not event or verb.get("state") or clause.modal else "pqp" if shift else "pc"
     tenses = {"past": past, "future": "cond" if shift else "fut", "command": "imper"}
-    form = {"pc": "psubj"}.get(past, "subj") if form == "although" else form
+    form = ("psubj" if past == "pc" else "subj") if form == "although" else form
     form = form or tenses.get(clause.tense, "imp" if shift else "pres")
     if clause.predicate == "be.exist" and agent:
         return " ".join(["il y", lex["x.have"][form][2], mention(agent, lex), *tail(clause, verb, lex)])
@@ -194,11 +189,10 @@ def linked(sentence: Sentence, sub: Clause, lex: Lexicon) -> str:
 def say(sentence: Sentence, lex: Lexicon) -> str:
     """The whole sentence with capital letter, punctuation and, if any, its speaker."""
     main, kind, np = sentence.main, sentence.kind, sentence.main.roles[0][1] if sentence.main.roles else None
-    if np and kind == "closing":
-        return sandhi(f"Affectueusement, {mention(np, lex)}.", lex)
-    if np and kind == "greeting":
-        called = mention(np, lex) if np.form == "name" else noun(np.concept, np.sex, False, lex)
-        return f"{lex['x.dear'][number(np, lex) % 2]} {called},"
+    if np and kind in ("greeting", "closing"):
+        called = lex[np.concept] if np.form == "name" else noun(np.concept, np.sex, False, lex)
+        dear = f"{lex['x.dear'][number(np, lex) % 2]} {called},"
+        return dear if kind == "greeting" else sandhi(f"Affectueusement, {mention(np, lex)}.", lex)
     text = linked(sentence, sentence.sub, lex) if sentence.sub else say_clause(main, lex, kind)
     text = sandhi(f"{lex[sentence.opener]} {text}" if sentence.opener else text, lex)
     text = text[0].upper() + text[1:] + ("." if kind in ("statement", "command") else "\u00a0?")

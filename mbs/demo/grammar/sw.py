@@ -105,7 +105,7 @@ def say_state(clause: Clause, lex: Lexicon, row: str) -> str:
         elif clause.adverb:
             words.append(lex[clause.adverb])
         if standard:
-            words += ["zaidi kuliko" if "na" in entry or "fin" in entry else "kuliko", mention(standard, lex)]
+            words += ["zaidi kuliko" if entry.get("late") else "kuliko", mention(standard, lex)]
     elif clause.predicate.startswith("n."):
         words = [lex[clause.predicate]["n"][0 if agent.count == 1 else 1]]
     silent = agent.form == "pronoun" and (copula not in ("ni", "si") or kind not in ANIMATE)

@@ -64,7 +64,8 @@ def mention(np: NP, lex: Lexicon, there: bool = False, about: str = "") -> str:
         mine = np.owner.form in ("pronoun", "self")  # kin follows a pronoun directly
         owner = pronoun(np.owner, "" if "kin" in noun else "的") if mine else mention(np.owner, lex) + "的"
         return owner + counted + words
-    if np.form == "known" and measure and not (noun.get("bare") and np.count == 1 and (there or not np.adjectives)):
+    bare = "bare" in noun if there else noun.get("bare") == "all" and not np.adjectives
+    if np.form == "known" and measure and not (bare and np.count == 1):
         return "那" + (counted or (measure if np.count == 1 else "些")) + words
     if np.form == "new" and np.count == 1 and measure:
         return "一" + measure + words
@@ -167,7 +168,9 @@ def linked(sentence: Sentence, lex: Lexicon) -> str:
     if link == "that":
         return say_clause(main, lex) + say_clause(sub, lex)
     if link == "purpose":
-        return f"为了{say_clause(replace(sub, tense='command'), lex, drop=True)}，{say_clause(main, lex)}"
+        aim, means = say_clause(replace(sub, tense="command"), lex, drop=True), say_clause(main, lex)
+        late = main.predicate == "v.need" and any(np.form == "pronoun" for role, np in sub.roles if role != "agent")
+        return f"{means}来{aim}" if late else f"为了{aim}，{means}"
     first, second = (main, sub) if link in ("so", "but", "and") else exchange(sub, main)
     one, two = (clause.role("agent") or NP("") for clause in (first, second))
     same = (one.concept, one.person) == (two.concept, two.person) and (
