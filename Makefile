@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install test lint types lock clean
+.PHONY: help install demo test lint types lock clean
 
 help:  ## show this help
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1\t/' | expand -t 12
@@ -21,6 +21,11 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/pip install -q --disable-pip-version-check --no-deps --require-hashes -r $(VENV)/others.lock
 	$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
+
+demo: $(READY)  ## prune the embedded models by three language mixes and show which languages pay
+	$(BIN)/mbs -m experiment=demo outputs=outputs/demo
+	$(BIN)/mbs -m experiment=demo outputs=outputs/demo pruner=magnitude mix=english seed=0
+	$(BIN)/python -m mbs.report outputs/demo
 
 test: $(READY)  ## run the tests with coverage
 	$(BIN)/pytest --cov --cov-report=term

@@ -65,7 +65,9 @@ def build(config: DictConfig, warn: Callable[[str], None]) -> Settings:
     )
 
 
-def _corpus(config: DictConfig, model: ModelSource, table: Mapping[str, Language], warn: Callable[[str], None]) -> Corpus | None:
+def _corpus(
+    config: DictConfig, model: ModelSource, table: Mapping[str, Language], warn: Callable[[str], None]
+) -> Corpus | None:
     if config.corpus.get("path", "") is None:
         return None
     corpus = cast(Corpus, _made(config.corpus, "corpus", table=table, warn=warn))

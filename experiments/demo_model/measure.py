@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from text import SPECIAL, stream
 from torch.nn import functional as F
+from train import LENGTH, shares
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from mbs import open_model, open_tokenizer
@@ -15,11 +17,9 @@ from mbs.demo.corpus import documents
 from mbs.demo.inference import LABELS, items, prompt
 from mbs.demo.lexicon import load
 from mbs.models import CHECKPOINTS
-from text import SPECIAL, stream
-from train import LENGTH, shares
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "demo_world"))
-from ngrams import perplexity  # noqa: E402
+from ngrams import perplexity
 
 SEED, BATCH = 2000, 48
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from text import SPECIAL, VOCABULARY, stream, train_tokenizer
 from torch.nn import functional as F
 from transformers import BloomConfig, BloomForCausalLM, PreTrainedTokenizerFast
 
 from mbs.demo.corpus import documents
 from mbs.demo.lexicon import languages
 from mbs.languages import LANGUAGES
-from text import SPECIAL, VOCABULARY, stream, train_tokenizer
 
 SMOOTHING = 0.4  # shares are ROOTS bytes to this power
 WIDTH, BLOCKS, HEADS = 192, 4, 4
@@ -29,12 +29,12 @@ def shares(reverse: bool, codes: list[str]) -> dict[str, float]:
     size = {code: LANGUAGES[code].roots_bytes or 0 for code in codes}
     order = sorted(size, key=lambda code: -size[code])
     smooth = [size[code] ** SMOOTHING for code in order]
-    return {
-        code: value / sum(smooth) for code, value in zip(order[::-1] if reverse else order, smooth, strict=True)
-    }
+    return {code: value / sum(smooth) for code, value in zip(order[::-1] if reverse else order, smooth, strict=True)}
 
 
-def batches(streams: dict[str, np.ndarray], share: dict[str, float], steps: int) -> Iterator[tuple[list[str], torch.Tensor]]:
+def batches(
+    streams: dict[str, np.ndarray], share: dict[str, float], steps: int
+) -> Iterator[tuple[list[str], torch.Tensor]]:
     """Rows whose languages follow the shares as closely as whole rows allow; every language is read once, in order."""
     given, place = dict.fromkeys(share, 0), dict.fromkeys(share, 0)
     rows = 0
@@ -59,7 +59,9 @@ def rate(step: int, steps: int) -> float:
     return RATE * (LEAST + (1 - LEAST) * (1 + math.cos(math.pi * along)) / 2)
 
 
-def check(model: BloomForCausalLM, tokenizer: PreTrainedTokenizerFast, codes: list[str], device: str) -> dict[str, float]:
+def check(
+    model: BloomForCausalLM, tokenizer: PreTrainedTokenizerFast, codes: list[str], device: str
+) -> dict[str, float]:
     """Held-out nats per token of each language."""
     found = {}
     for code in codes:
@@ -80,7 +82,8 @@ def train(name: str, share: dict[str, float], work: Path, target: Path, tokens: 
     steps = tokens // (ROWS * LENGTH)
     tokenizer_file = work / "tokenizer.json"
     streams = {
-        code: stream(code, int(part * tokens) + 2 * LENGTH, tokenizer_file, work / "tokens") for code, part in share.items()
+        code: stream(code, int(part * tokens) + 2 * LENGTH, tokenizer_file, work / "tokens")
+        for code, part in share.items()
     }
     tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(tokenizer_file), **SPECIAL)
     config = BloomConfig(
@@ -106,7 +109,9 @@ def train(name: str, share: dict[str, float], work: Path, target: Path, tokens: 
         if step % CHECK_EVERY == CHECK_EVERY - 1 or step == steps - 1:
             seconds = time.perf_counter() - begun
             scores = check(model, tokenizer, list(share), device)
-            history.append({"step": step + 1, "tokens": (step + 1) * ROWS * LENGTH, "seconds": round(seconds), "nll": scores})
+            history.append(
+                {"step": step + 1, "tokens": (step + 1) * ROWS * LENGTH, "seconds": round(seconds), "nll": scores}
+            )
             line = " ".join(f"{code} {score:.3f}" for code, score in scores.items())
             print(f"{name} step {step + 1}/{steps} {seconds:.0f} s loss {loss.item():.3f} | {line}", flush=True)
     folder = target / name
@@ -129,7 +134,9 @@ def main() -> None:
     if not (asked.work / "tokenizer.json").exists():
         train_tokenizer(asked.languages).save(str(asked.work / "tokenizer.json"))
     for name in asked.twins:
-        train(name, shares(name == "demo-reversed", asked.languages), asked.work, asked.target, asked.tokens, asked.device)
+        train(
+            name, shares(name == "demo-reversed", asked.languages), asked.work, asked.target, asked.tokens, asked.device
+        )
 
 
 if __name__ == "__main__":

@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Iterable
 
 import numpy as np
+from ngrams import perplexity
 
 from mbs.demo.corpus import documents
 from mbs.demo.inference import items
 from mbs.demo.lexicon import Lexicon, languages, load
-from ngrams import perplexity
 
 SCRIPTS = {"zh-Hans": "CJK", "ar": "ARABIC", "hi": "DEVANAGARI", "ru": "CYRILLIC", "bg": "CYRILLIC", "el": "GREEK",
            "th": "THAI", "bn": "BENGALI"}  # fmt: skip

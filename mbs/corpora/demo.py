@@ -22,7 +22,7 @@ class GeneratedDocument(Document):
         self.__dict__["key"] = (language, seed, split, number, parallel)
 
     @cached_property
-    def text(self) -> str:  # type: ignore[override]
+    def text(self) -> str:
         """The text, the same on every machine."""
         language, seed, split, number, parallel = self.__dict__["key"]
         return next(text for *_, text in documents(language, seed, split, count=1, first=number, parallel=parallel))

@@ -3,7 +3,6 @@
 A verb stores its frame, the order of its roles around the verb: "role:mark" with ~ for the mention, @ for the place
 word of standing somewhere (in, on) and ^ for that of getting there; "V" is the verb, "*" the manner (else before "V").
 """
-# ruff: noqa: N999, RUF001
 
 from dataclasses import replace
 from typing import Any

@@ -1,0 +1,63 @@
+"""`python -m mbs.report OUTPUTS`: the runs of a folder side by side, as a table and as a picture."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from mbs.errors import MbsError
+from mbs.languages import LANGUAGES
+from mbs.report.compare import GENERATED, Group, groups, read_results
+from mbs.report.figures import draw_harm, label
+
+
+def show_group(group: Group, console: Console) -> None:
+    """Print languages by training share, a column of harm per condition, and mean, worst and low-resource harm."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("language", no_wrap=True)
+    for column in ("share %", "dense ppl", *map(label, group.harm)):
+        table.add_column(column, justify="right", no_wrap=column in ("share %", "dense ppl"))
+    for code, share in group.shares.items():
+        name = f"{code} {LANGUAGES[code].name}" if code in LANGUAGES else code
+        cells = ["-" if share is None else f"{100 * share:.3g}", f"{group.dense[code]:.4g}"]
+        table.add_row(name, *cells, *(str(spreads[code]) for spreads in group.harm.values()))
+    summaries = [group.summary(condition) for condition in group.harm]
+    for row in summaries[0]:
+        table.add_row(f"{row} harm", "", "", *(f"{summary[row]:+.4f}" for summary in summaries), style="bold")
+    console.print(f"{group.model} at sparsity {group.sparsity}: harm in nats per token, mean ± deviation over seeds")
+    console.print(table)
+    console.print()
+
+
+def main() -> int:
+    """Print a table per model and sparsity, draw the picture, say what to type next."""
+    parser = argparse.ArgumentParser(prog="python -m mbs.report", description=__doc__)
+    parser.add_argument("outputs", type=Path, nargs="?", default=Path("outputs"))
+    parser.add_argument("--picture", type=Path, help="where to draw; default: OUTPUTS/harm.png")
+    asked = parser.parse_args()
+    console = Console()
+    try:
+        found = groups(read_results(asked.outputs))
+    except MbsError as error:
+        print(error.line, file=sys.stderr)
+        return 2
+    for group in found:
+        show_group(group, console)
+    picture = asked.picture or asked.outputs / "harm.png"
+    draw_harm(found, picture)
+    console.print(f"picture in {picture}", soft_wrap=True)
+    if any(group.generated for group in found):
+        console.print(f"{GENERATED}; with your own model and text:", soft_wrap=True)
+        console.print(
+            "  mbs -m experiment=mixes model.path=MODEL model.shares=SHARES.json corpus.path=TEXT evaluation.path=NEWS",
+            soft_wrap=True, highlight=False,
+        )  # fmt: skip
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""Runs side by side: harm per language under every pruner and mix, with its spread over calibration seeds."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+from mbs.errors import MbsError
+from mbs.store import digest
+
+GENERATED = "generated text; says nothing about the real languages"
+Condition = tuple[str, str]  # pruner and mix; no mix where no text is used
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean over runs that differ in their calibration seed, and their standard deviation (NaN for a single run)."""
+
+    mean: float
+    deviation: float
+
+    def __str__(self) -> str:
+        """Mean, and deviation where there is one."""
+        return f"{self.mean:+.4f}" + ("" if math.isnan(self.deviation) else f" ±{self.deviation:.4f}")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs of one model on one text at one sparsity: languages by share, harm per condition and language."""
+
+    model: str
+    sparsity: str
+    generated: bool
+    shares: Mapping[str, float | None]
+    dense: Mapping[str, float]
+    harm: Mapping[Condition, Mapping[str, Spread]]
+
+    def summary(self, condition: Condition) -> dict[str, float]:
+        """Unweighted mean and worst over the languages, and the mean of the half with the smallest shares."""
+        means = {code: spread.mean for code, spread in self.harm[condition].items()}
+        order = list(means)
+        low = order[(len(order) + 1) // 2 :]
+        found = {"mean": fmean(means.values()), "worst": max(means.values())}
+        if low and None not in self.shares.values():
+            found["low-resource"] = fmean(means[code] for code in low)
+        return found
+
+
+def read_results(outputs: Path) -> list[dict[str, Any]]:
+    """Every finished run under a folder; raises MbsError when there is none."""
+    files = sorted(outputs.glob("*/result.json"))
+    if not files:
+        raise MbsError(f"no finished run in {outputs}", "a folder with */result.json", "mbs -m experiment=demo")
+    return [json.loads(file.read_text(encoding="utf-8")) for file in files]
+
+
+def groups(results: Sequence[Mapping[str, Any]]) -> list[Group]:
+    """Runs that may be compared: the same model, evaluation text, sparsity and calibration budget.
+
+    A pruner that uses no text stands in every group of its model, text and sparsity.
+    """
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for result in results:
+        found.setdefault(
+            digest({"content": result["content"], "sparsity": result["sparsity"]["requested"]}), []
+        ).append(result)
+    made = []
+    for alike in found.values():
+        free = [result for result in alike if not result["calibration"]["used"]]
+        budgets: dict[str, list[Mapping[str, Any]]] = {}
+        for result in alike:
+            if result["calibration"]["used"]:
+                budgets.setdefault(digest(result["config"]["calibration"]), []).append(result)
+        made += [_group([*runs, *free]) for runs in budgets.values()] or [_group(free)]
+    return sorted(made, key=lambda group: (group.model, group.sparsity))
+
+
+def _group(runs: Sequence[Mapping[str, Any]]) -> Group:
+    first = runs[0]
+    by_condition: dict[Condition, list[Mapping[str, Any]]] = {}
+    for run in runs:
+        condition = (run["pruner"], run["mix"] if run["calibration"]["used"] else "")
+        by_condition.setdefault(condition, []).append(run)
+    harm = {
+        condition: {code: _spread([run["languages"][code]["harm"] for run in alike]) for code in first["languages"]}
+        for condition, alike in sorted(by_condition.items())
+    }
+    return Group(
+        model=_model_name(first),
+        sparsity=first["sparsity"]["requested"],
+        generated="corpus" in (first["config"].get("evaluation") or {}),
+        shares={code: row["share"] for code, row in first["languages"].items()},
+        dense={code: row["dense"]["perplexity"] for code, row in first["languages"].items()},
+        harm=harm,
+    )
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    return Spread(fmean(values), stdev(values) if len(values) > 1 else math.nan)
+
+
+def _model_name(result: Mapping[str, Any]) -> str:
+    return str(result["config"]["model"]["path"]).rstrip("/").split("/")[-1].removeprefix("embedded:")
