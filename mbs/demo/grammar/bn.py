@@ -172,13 +172,13 @@ def linked(sentence: Sentence, sub: Clause, lex: Lexicon) -> str:
     if link in ("before", "after", "when") and not sentence.front:
         main, sub = turned(main, sub)
     if link == "purpose":
-        return say_clause(sub, lex, "purpose") + " " + say_clause(main, lex)
+        return say_clause(sub, lex, "purpose") + " " + say_clause(main, lex, kind)
     alike = same(main.role("agent"), sub.role("agent"))
     if link in ("before", "after"):
         first = say_clause(sub, lex, "noun", drop=alike and kind == "command")
         return f"{first} {lex['x.links'][link]} {say_clause(main, lex, kind, drop=alike)}"
     tense = "if" if link == "if" else ""
-    if sub.tense == "past" and link in ("that", "because", "although"):
+    if sub.tense == "past" and (link in ("that", "because", "although") or main.time or kind != "statement"):
         tense = "perfect" if link == "that" else "pluperfect"
     drop = alike and link == "and" and main.predicate.startswith("v.") and sub.predicate.startswith("v.")
     text, other = say_clause(main, lex, kind), say_clause(sub, lex, tense=tense, drop=drop)
@@ -194,7 +194,7 @@ def say(sentence: Sentence, lex: Lexicon) -> str:
         return f"প্রিয় {mention(replace(main.roles[0][1], owner=None), lex, bare=True)},"
     if kind == "closing":
         return f"ভালোবাসাসহ, {mention(main.roles[0][1], lex)}।"
-    text = linked(sentence, sentence.sub, lex) if sentence.sub else say_clause(main, lex, kind)
-    text = (f"{lex[sentence.opener]} " if sentence.opener else "") + text
-    text += "।" if kind in ("statement", "command") else "?"
+    kind = "told" if sentence.quote == "turn" and kind == "statement" else kind  # in a talk: করেছিল, not করল
+    text = linked(replace(sentence, kind=kind), sentence.sub, lex) if sentence.sub else say_clause(main, lex, kind)
+    text = (f"{lex[sentence.opener]} " if sentence.opener else "") + text + ("?" if kind in lex["x.asked"] else "।")
     return str(lex["x.quotes"][sentence.quote]).format(mention(who, lex), text) if who else text

@@ -115,12 +115,13 @@ def conjugated(clause: Clause, verb: dict[str, Any], lex: Lexicon, mode: str) ->
 
 
 def tail(clause: Clause, verb: dict[str, Any], lex: Lexicon, subject: str = "") -> list[str]:
-    """What follows the verb; in questions the subject too."""
-    thing, manner = clause.role("object"), clause.adverb[:4] == "adv." and clause.adverb not in lex["x.frequency"]
-    words = [verb.get("perfect", ""), verb.get("agree", {}).get(key(thing, lex) if thing else "ms", "")]
-    words += ["" if clause.role("instrument") else verb.get("after", ""), subject, lex[clause.adverb] if manner else ""]
-    found = [(role, np) for role in verb["roles"] for np in (clause.role(role),) if np]
-    return [*words, *(adjunct(r, np, clause, verb, lex) for r, np in found), lex[clause.time] if clause.time else ""]
+    """What follows the verb, manner after a short object; in questions the subject too."""
+    thing, how = clause.role("object"), clause.adverb[:4] == "adv." and clause.adverb not in lex["x.frequency"]
+    said = [verb.get("perfect", ""), verb.get("agree", {}).get(key(thing, lex) if thing else "ms", "")]
+    said += ["" if clause.role("instrument") else verb.get("after", ""), subject]
+    found = [adjunct(role, np, clause, verb, lex) for role in verb["roles"] for np in (clause.role(role),) if np]
+    at = int(bool(thing) and len(found[0].split()) < 3 and not any(text[:3] in ("con", "de ") for text in found))
+    return [*said, *found[:at], lex[clause.adverb] if how else "", *found[at:], lex[clause.time] if clause.time else ""]
 
 
 def bare(clause: Clause, verb: dict[str, Any], lex: Lexicon, command: bool = False) -> list[str]:
@@ -177,6 +178,7 @@ def linked(sentence: Sentence, sub: Clause, lex: Lexicon) -> str:
         mode = "wish" if wish or link == "before" else "shift" if link == "that" or told else ""
         word += " que" if link in ("before", "after") else ""
         other = say_clause(replace(sub, tense="habit") if link == "before" else sub, lex, mode=mode, link=apart)
+    other = other.replace(" hace ", " hacía ") if mode and sub.tense == "past" else other
     text = say_clause(main, lex, sentence.kind, link=apart)
     return f"{lex['x.front'].get(link, word)} {other}, {text}" if sentence.front else f"{text} {word} {other}"
 
@@ -192,8 +194,7 @@ def say(sentence: Sentence, lex: Lexicon) -> str:
     text = re.sub(" y (?=[ií]|hi(?!e))", " e ", f" {lex[sentence.opener] if sentence.opener else ''} {text} ")
     for apart, joined in lex["x.contract"]:
         text = text.replace(apart, joined)
-    text = text[1].upper() + text[2:-1]
-    text = text + "." if kind in ("statement", "command") else f"¿{text}?"
+    text = ("{}." if kind in ("statement", "command") else "¿{}?").format(text[1].upper() + text[2:-1])
     if sentence.quote in ("said", "asked") and sentence.speaker:
         return f"{mention(sentence.speaker, lex)} {lex['x.quote'][sentence.quote]}: «{text.removesuffix('.')}»."
     return f"{mention(sentence.speaker, lex)}: {text}" if sentence.speaker else text

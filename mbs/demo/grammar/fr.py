@@ -54,7 +54,7 @@ def mention(np: NP, lex: Lexicon, negated: bool = False) -> str:
     for concept in np.adjectives:
         found = preferred(lex[concept], np, lex, True)
         early = found.get("pre", False)
-        form = found["forms"][4 if i == 0 and early and re.match(VOWEL, words[0]) else i]
+        form = found["forms"][4 if i == 0 and re.match(VOWEL, words[0]) and words[0] not in lex["x.aspirate"] else i]
         words = [form, *words] if early else [*words, form]
     words = [lex[f"q.{np.count}"], *words] if np.count > 1 else words
     if own and own.form in ("pronoun", "self") and not (own.form == "self" and lex[np.concept].get("body")):

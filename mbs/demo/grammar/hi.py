@@ -93,7 +93,7 @@ def verb_group(clause: Clause, verb: dict[str, Any], row: int, lex: Lexicon, kin
     core = verb["done"] if "done" in verb and past and not (no or ask or mode == "inf" or clause.modal) else verb
     form, noun = lex[core["v"]], core.get("noun", "")
     shape = mode if mode == "inf" else clause.modal or verb.get("shape", mode or tense)
-    shape = tense if tense == "command" else shape + (mode or tense) if shape in ("must", "seated") else shape
+    shape = tense if tense == "command" else shape + (mode or tense) if shape in ("must", "seated", "esteem") else shape
     parts = {
         "noun": noun[verb["theme"]] if isinstance(noun, list) else noun, "ask": ask, "no": no, "stem": form["stem"],
         "now": copula(tense, row, verb["person"], lex), "to": form["infinitive"][0], "inf": form["infinitive"][1],

@@ -35,7 +35,7 @@ def possessed(core: str, np: NP, entry: dict[str, Any], lex: Lexicon) -> str:
 def quality(adjective: str, concept: str, form: str, lex: Lexicon) -> str:
     """The adjective as it is said of this noun."""
     entry = lex[adjective]
-    return str(entry.get("by", {}).get(concept, entry[form]))
+    return str(entry.get("by", {}).get(concept, entry.get(form, entry["pred"])))
 
 
 def mention(np: NP, lex: Lexicon, way: str = "", entry: dict[str, Any] | None = None) -> str:
@@ -84,7 +84,7 @@ def adjunct(role: str, np: NP, clause: Clause, verb: dict[str, Any], lex: Lexico
         return "từ " + where(np, lex)
     if mark == "INTO":
         mark = lex[np.concept]["to"]
-    way = {"transport": "bare", "goal": "place", "place": "place"}.get(role, "")
+    way = "topic" if mark.endswith("về") else {"transport": "bare", "goal": "place", "place": "place"}.get(role, "")
     way = "kind" if role in verb.get("kind", ()) and (verb.get("stative") or not np.adjectives) else way
     if role == "object" and clause.negative and not np.adjectives:
         way = way or ("only" if clause.tense == "command" else "any")
@@ -140,7 +140,8 @@ def being(clause: Clause, agent: NP, lex: Lexicon) -> list[str]:
     if standard:
         return [no, quality(clause.predicate, agent.concept, "more", lex), "hơn", mention(standard, lex)]
     if clause.adverb in ("", "d.still"):
-        return [clause.adverb and lex[clause.adverb], no, quality(clause.predicate, agent.concept, "pred", lex)]
+        form = "pred" if clause.adverb or no else "done"
+        return [clause.adverb and lex[clause.adverb], no, quality(clause.predicate, agent.concept, form, lex)]
     return [no, entry["before"], lex[clause.adverb], quality(clause.predicate, agent.concept, "base", lex)]
 
 
@@ -161,7 +162,8 @@ def say_clause(clause: Clause, lex: Lexicon, kind: str = "statement", mark: bool
     end = asked if not front else ""
     if kind == "question":
         end = "không" if verb[0] else "phải không"
-    text = " ".join(word for word in (front, subject, *verb, *tail, time if late else "", end) if word)
+    dated = f"vào {time}" if time.startswith(("mùa", "sáng", "chiều", "tối", "đêm")) else time
+    text = " ".join(word for word in (front, subject, *verb, *tail, dated if late else "", end) if word)
     return f"{time}, {text}" if time and not late else text
 
 
