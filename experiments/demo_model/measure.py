@@ -1,4 +1,4 @@
-"""What the embedded checkpoints know: held-out perplexity beside n-gram models, and inference accuracy, per language."""
+"""What the embedded checkpoints know: held-out perplexity beside n-gram models, inference accuracy, per language."""
 
 import argparse
 import json

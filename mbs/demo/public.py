@@ -80,17 +80,27 @@ def caution(stage: Stage) -> Sentence | None:
 
 
 def greeting(stage: Stage) -> Sentence:
-    """The first line of a letter."""
-    return Sentence(Clause("be.at", (("agent", stage.rng.choice((stage.cast[1], kin_of(stage, 1)))),)), "greeting")
+    """The first line of a letter from the first of the cast to the second."""
+    writer, reader = stage.cast
+    return _formula("greeting", stage.rng.choice((reader, kin_of(stage, reader, writer, 1))))
 
 
 def closing(stage: Stage) -> Sentence:
     """The last line of a letter."""
-    return Sentence(Clause("be.at", (("agent", stage.rng.choice((stage.cast[0], kin_of(stage, 2)))),)), "closing")
+    writer, reader = stage.cast
+    return _formula("closing", stage.rng.choice((writer, kin_of(stage, writer, reader, 2))))
 
 
-def kin_of(stage: Stage, person: int) -> NP:
-    """My uncle, your friend."""
-    kin = stage.rng.choice((*by_type("kin"), "n.friend", "n.neighbour"))
-    sex = concepts()[kin].sex or stage.rng.choice("mf")
-    return NP(kin, "known", sex=sex, owner=NP(stage.cast[0].concept, "pronoun", person=person, sex="m"))
+def _formula(kind: str, who: NP) -> Sentence:
+    return Sentence(Clause("be.at", (("agent", who),)), kind)
+
+
+def kin_of(stage: Stage, who: NP, owner: NP, person: int) -> NP:
+    """My uncle, your friend: a word for `who` that fits their sex."""
+    fitting = [kin for kin in (*by_type("kin"), "n.friend", "n.neighbour") if concepts()[kin].sex in ("", who.sex)]
+    return NP(
+        stage.rng.choice(fitting),
+        "known",
+        sex=who.sex,
+        owner=NP(owner.concept, "pronoun", person=person, sex=owner.sex),
+    )

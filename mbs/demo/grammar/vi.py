@@ -56,7 +56,7 @@ def mention(np: NP, lex: Lexicon, way: str = "", entry: dict[str, Any] | None = 
         return possessed(core, np, entry, lex)
     if entry.get("mass") or np.form == "bare":
         return plain + (" đó" if known and way == "topic" else "")
-    if way in ("kind", "bare") and np.count < 2 and not known:
+    if way in ("kind", "bare") and np.count < 2 and not known and not (told and way == "bare"):
         return plain
     if np.count > 1:
         return f"{lex[f'q.{np.count}']} {core}" + (" đó" if known else "")
