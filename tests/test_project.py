@@ -18,6 +18,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 import mbs
+from mbs.cli import with_own_groups
 from mbs.config import build
 from mbs.errors import MbsError, closest, unknown
 from mbs.paths import config_folder, slug, write_whole
@@ -86,14 +87,19 @@ def options() -> list[tuple[str, str]]:
     return sorted((file.parent.name, file.stem) for file in config_folder().glob("*/*.yaml"))
 
 
-EXTRA = {("mix", "single"): ["mix.language=sw"], ("mix", "custom"): ["mix.weights={en: 1}"]}
+EXTRA = {("mix", "single"): ["mix.language=sw"], ("mix", "custom"): ["mix.weights={en: 1}"],
+         ("model", "local"): ["model.path=some/model"], ("experiment", "mixes"): ["model.path=some/model"]}  # fmt: skip
 
 
 @pytest.mark.parametrize(("group", "option"), options())
 def test_every_yaml_composes_and_builds(group: str, option: str, corpus_folder: Path, evaluation_folder: Path) -> None:
-    model = [] if group == "model" and option != "local" else ["model.path=some/model"]
-    overrides = [f"{group}={option}", *model, f"corpus.path={corpus_folder}", f"evaluation.path={evaluation_folder}",
-                 *EXTRA.get((group, option), [])]  # fmt: skip
+    own = (
+        (group, option) in EXTRA
+        or (group, option) in (("corpus", "local"), ("evaluation", "local"))
+        or "bloom" in option
+    )
+    paths = [f"corpus.path={corpus_folder}", f"evaluation.path={evaluation_folder}"] if own else []
+    overrides = with_own_groups([f"{group}={option}", *paths, *EXTRA.get((group, option), [])])
     with initialize_config_dir(str(config_folder()), version_base="1.3"):
         config = compose("config", overrides, return_hydra_config=group == "experiment")
     OmegaConf.set_struct(config, False)
@@ -250,9 +256,10 @@ def test_a_run_with_a_broken_tracker_is_complete(
     from mbs.pipeline import Log, run
 
     with initialize_config_dir(str(config_folder()), version_base="1.3"):
-        config = compose("config", [f"model.path={checkpoint}", f"model.shares={checkpoint / 'training.json'}",
-                         f"corpus.path={corpus_folder}", f"evaluation.path={evaluation_folder}", "tracker=none",
-                         f"outputs={tmp_path}", "calibration.segments=6", "calibration.length=16"])  # fmt: skip
+        config = compose("config", with_own_groups(
+            [f"model.path={checkpoint}", f"model.shares={checkpoint / 'training.json'}", f"corpus.path={corpus_folder}",
+             f"evaluation.path={evaluation_folder}", "tracker=none", f"outputs={tmp_path}", "calibration.segments=6",
+             "calibration.length=16"]))  # fmt: skip
     lines: list[str] = []
     said: list[str] = []
     settings = replace(build(config, lines.append), tracker=Failing())

@@ -140,6 +140,7 @@ def say_clause(clause: Clause, lex: Lexicon, tense: str = "", particle: str = ""
         subject = subject if subject or particle else lex["x.I"][key]
         return join(early, subject, tail(clause, lex, "", 0))
     forms = lex[f"x.{clause.modal}" if clause.modal else clause.predicate if kind == "v." else "x.be"]
+    forms = forms if clause.modal or not (o := clause.role("object")) else lex[o.concept].get(clause.predicate, forms)
     denied = clause.negative or clause.adverb == "adv.never"
     negation, mood = lex["x.moods"][tense + (" not" if denied else "")]
     verb, attached = forms[mood][key], ""

@@ -133,8 +133,8 @@ def tail(clause: Clause, verb: Any, lex: Lexicon) -> list[str]:
     for role in lex["x.marks"]:
         np = clause.role(role)
         if np and (role, np.form) == ("object", "new"):
-            loose = np.count == 0 or lex[np.concept].get("mass", False)
-            np = replace(np, form=verb.get("generic" if loose else "single" if not np.adjectives else "", np.form))
+            key = "" if np.adjectives or np.count > 1 else "single"
+            np = replace(np, form=verb.get("generic" if np.count == 0 or lex[np.concept].get("mass") else key, np.form))
         if np and role not in spoken:
             parts = []
             for one in (replace(np, others=()), *np.others):

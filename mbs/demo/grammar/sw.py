@@ -39,7 +39,7 @@ def mention(np: NP, lex: Lexicon) -> str:
         return ", ".join(parts[:-1]) + " na " + parts[-1]
     kind, i, owner = noun_class(np, lex), 0 if np.count == 1 else 1, np.owner
     if np.form == "pronoun":
-        return str(lex["x.pron"][kind])
+        return f"{'' if kind in ANIMATE or np.concept < 'n' else lex[np.concept]['n'][i]} {lex['x.pron'][kind]}".strip()
     if np.form == "name":
         return ("mji wa " if kind == "3" else "") + str(lex[np.concept])
     noun, words, own = lex[np.concept], [lex[np.concept]["n"][i]], owner and owner.form in ("pronoun", "self")

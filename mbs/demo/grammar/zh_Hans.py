@@ -66,9 +66,7 @@ def mention(np: NP, lex: Lexicon, there: bool = False, about: str = "") -> str:
     bare = "bare" in noun if there else noun.get("bare") == "all" and not np.adjectives
     if np.form == "known" and measure and not (bare and np.count == 1):
         return "那" + (counted or (measure if np.count == 1 else "些")) + words
-    if np.form == "new" and np.count == 1 and measure:
-        return "一" + measure + words
-    return counted + words
+    return ("一" + measure if np.form == "new" and np.count == 1 and measure else counted) + words
 
 
 def slot(item: str, clause: Clause, lex: Lexicon, kind: str) -> str:
@@ -93,7 +91,7 @@ def slot(item: str, clause: Clause, lex: Lexicon, kind: str) -> str:
 def chosen(clause: Clause, lex: Lexicon, kind: str) -> dict[str, Any]:
     """The verb's entry, which may differ with what is asked, with a further role or with what fills a role."""
     entry: dict[str, Any] = lex[clause.predicate]
-    keys = [kind, *(role for role, _ in clause.roles)]
+    keys = [kind, clause.modal, *(role for role, _ in clause.roles)]
     for role, np in clause.roles:
         if role in ("object", "goal", "companion", "agent"):
             keys += [np.concept, sort(np.concept, lex)] if role != "agent" or sort(np.concept, lex) != "person" else []
@@ -193,7 +191,8 @@ def say(sentence: Sentence, lex: Lexicon) -> str:
         return f"爱你的{whom}" if kind == "closing" else f"亲爱的{whom}："
     text = linked(sentence, lex) if sentence.sub else say_clause(main, lex, kind)
     text = (lex[sentence.opener] if sentence.opener else "") + text
-    text += "。" if kind in ("statement", "command") else "吗？" if kind == "question" else "？"
+    done = main.predicate in ("v.invite", "v.warn") and main.tense == "past" and not (main.modal or main.negative)
+    text += "。" if kind in ("statement", "command") else "了吗？"[not done :] if kind == "question" else "？"
     if not sentence.speaker:
         return text
     return mention(sentence.speaker, lex) + QUOTE[sentence.quote] + (text if sentence.quote == "turn" else f"“{text}”")
