@@ -126,7 +126,7 @@ def main() -> None:
     parser.add_argument("--twins", nargs="*", default=["demo", "demo-reversed"])
     parser.add_argument("--work", type=Path, default=Path("outputs/demo_model"))
     parser.add_argument("--target", type=Path, default=Path("mbs/demo/checkpoints"))
-    parser.add_argument("--tokens", type=int, default=4_500_000)
+    parser.add_argument("--tokens", type=int, default=4_000_000)
     parser.add_argument("--languages", nargs="*", default=languages())
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     asked = parser.parse_args()

@@ -97,6 +97,12 @@ class Stage:
     rivals: int = 0
     used: set[str] = field(default_factory=set)
     domain: tuple[str, ...] = ()
+    sexes: dict[str, str] = field(default_factory=dict)
+
+    def sex_of(self, concept: str) -> str:
+        """The sex of the document's teacher, guest or child: chosen once, so that a known one keeps it."""
+        chosen = self.rng.choice("mf")
+        return concepts()[concept].sex or self.sexes.setdefault(concept, chosen)
 
 
 def generic(role: Role) -> bool:
@@ -139,7 +145,7 @@ def new_entity(stage: Stage, role: Role, agent: NP | None) -> NP:
         if agent is not None and rng.random() < 0.22 and is_person(agent):
             kin = rng.choice(by_type("kin"))
             owner = replace(agent, form="self", adjectives=(), owner=None, count=1)
-            return NP(kin, "known", sex=concepts()[kin].sex or rng.choice("mf"), owner=owner)
+            return NP(kin, "known", sex=stage.sex_of(kin), owner=owner)
         return rng.choice(stage.cast)
     options = [f for f in role.fillers if not stage.domain or concepts()[f[0]].type in stage.domain]
     concept_id, mark = rng.choice(options or role.fillers)
@@ -162,7 +168,7 @@ def new_entity(stage: Stage, role: Role, agent: NP | None) -> NP:
         count = rng.choice((0, 2, 3, 4, 5, 6))
     np = NP(concept_id, "new", count)
     if is_person(np):
-        np = replace(np, sex=concept.sex or rng.choice("mf"))
+        np = replace(np, sex=stage.sex_of(np.concept))
     if concept.type == "kin" or concept.type == "body":
         return replace(
             np, form="known", owner=replace(agent, form="self", adjectives=(), owner=None) if agent else stage.cast[0]
