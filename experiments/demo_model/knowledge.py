@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "demo_world"))
 from ngrams import perplexity
 
 SEED, BATCH = 2000, 48
+RECORD = Path(__file__).with_name("measured.json")
 
 
 def nll(model: PreTrainedModel, rows: list[list[int]]) -> np.ndarray:
@@ -95,7 +96,7 @@ def main() -> None:
         trained = json.loads((asked.work / f"{name}.json").read_text())
         folder, tokens, codes = asked.checkpoints / name, trained["history"][-1]["tokens"], sorted(trained["share"])
         record[name] = measure(name, folder, asked.work, tokens, asked.documents, asked.pairs, codes)
-    (asked.work / "measured.json").write_text(json.dumps(record, indent=1) + "\n")
+    RECORD.write_text(json.dumps(record, indent=1) + "\n")
 
 
 if __name__ == "__main__":
