@@ -7,26 +7,45 @@ import unicodedata
 import zlib
 from collections import Counter
 from collections.abc import Iterable
+from functools import cache
 
 import numpy as np
 from ngrams import perplexity
 
 from mbs.demo.corpus import documents
 from mbs.demo.inference import items
-from mbs.demo.lexicon import Lexicon, languages, load
+from mbs.demo.lexicon import Lexicon, languages, load, spelled
 
 SCRIPTS = {"zh-Hans": "CJK", "ar": "ARABIC", "hi": "DEVANAGARI", "ru": "CYRILLIC", "bg": "CYRILLIC", "el": "GREEK",
            "th": "THAI", "bn": "BENGALI"}  # fmt: skip
 SENTENCE_END = re.compile(r"(?<=[.!?。！？।؟])\s*|\n")
 
 
+UNSPACED = ("zh-Hans", "vi")  # a space stands between no words, or between syllables
+
+
+@cache
+def stored(language: str) -> re.Pattern[str]:
+    """The longest string of the lexicon at a place, else a word or mark."""
+    entries = {w.lower() for e in load(language).entries.values() for w in spelled(e) if re.fullmatch(r"[\w ]+", w)}
+    longest = "|".join(map(re.escape, sorted(entries, key=lambda w: (-len(w), w))))
+    return re.compile(rf"(?:{longest})(?!\w)|\w+|[^\w\s]" if language == "vi" else rf"{longest}|[^\s]")
+
+
 def words(text: str, language: str) -> list[str]:
-    """Words and marks; characters in Chinese."""
-    return (
-        [c for c in text if not c.isspace()]
-        if language == "zh-Hans"
-        else re.findall(r"[\w’'\u0900-\u0dff\u064b-\u0652-]+|[^\w\s]", text.lower())
-    )
+    """Words and marks; where spaces do not part words, the longest strings that the lexicon stores."""
+    if language in UNSPACED:
+        return stored(language).findall(text.lower())
+    return re.findall(r"[\w’'\u0900-\u0dff\u064b-\u0652-]+|[^\w\s]", text.lower())
+
+
+def zlib_per_character(text: str) -> float | None:
+    """The ratio with one byte per character, where there are few enough characters; UTF-8 takes up to three."""
+    alphabet = {c: n for n, c in enumerate(sorted(set(text)))}
+    if len(alphabet) > 256:
+        return None
+    plain = bytes(alphabet[c] for c in text)
+    return round(len(plain) / len(zlib.compress(plain, 9)), 2)
 
 
 def sentences(texts: Iterable[str]) -> list[str]:
@@ -86,6 +105,7 @@ def measure(language: str, size: int, pairs: int) -> None:
             perplexity([words(s, language) for s in one], [words(s, language) for s in two]), 1
         ),
         "zlib ratio": round(len(text.encode()) / len(zlib.compress(text.encode(), 9)), 2),
+        "zlib ratio, one byte per character": zlib_per_character(text),
         "sentences": len(one),
         "repeat rate, names and numbers masked": round(1 - len(shapes) / len(one), 4),
         "train/held-out shared sentences": len(set(one) & set(two)),
