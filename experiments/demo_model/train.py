@@ -117,7 +117,27 @@ def train(name: str, share: dict[str, float], work: Path, target: Path, tokens: 
     folder = target / name
     model.half().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    (folder / "README.md").write_text(card(name, share, steps * ROWS * LENGTH))
     (work / f"{name}.json").write_text(json.dumps({"share": share, "history": history}, indent=1))
+
+
+def card(name: str, share: dict[str, float], tokens: int) -> str:
+    """The model card: what it is, what it is not, its shares."""
+    rows = "\n".join(f"| {code} | {100 * part:.2f} % |" for code, part in share.items())
+    return f"""---
+license: apache-2.0
+language: [{", ".join(share)}]
+---
+# {name}
+
+A BLOOM of {BLOCKS} blocks of width {WIDTH}, trained on {tokens:,} tokens of text that the generator `mbs.demo` makes, by
+`experiments/demo_model/train.py`. It is there to try `mbs` with. It has seen no real text and says nothing about the
+real languages. Weights are stored in float16.
+
+| language | share of the training tokens |
+|---|---|
+{rows}
+"""
 
 
 def main() -> None:
