@@ -88,11 +88,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=Path("outputs/demo_model"))
     parser.add_argument("--checkpoints", type=Path, default=CHECKPOINTS)
+    parser.add_argument("--twins", nargs="*", help="default: all")
     parser.add_argument("--documents", type=int, default=40)
     parser.add_argument("--pairs", type=int, default=900)
     asked = parser.parse_args()
-    record = {}
-    for name in sorted(folder.name for folder in asked.checkpoints.iterdir() if folder.is_dir()):
+    record = json.loads(RECORD.read_text()) if RECORD.exists() else {}
+    for name in asked.twins or sorted(folder.name for folder in asked.checkpoints.iterdir() if folder.is_dir()):
         trained = json.loads((asked.work / f"{name}.json").read_text())
         folder, tokens, codes = asked.checkpoints / name, trained["history"][-1]["tokens"], sorted(trained["share"])
         record[name] = measure(name, folder, asked.work, tokens, asked.documents, asked.pairs, codes)

@@ -130,8 +130,8 @@ language: [{", ".join(share)}]
 ---
 # {name}
 
-A BLOOM of {BLOCKS} blocks of width {WIDTH}, trained on {tokens:,} tokens of text that the generator `mbs.demo` makes, by
-`experiments/demo_model/train.py`. It is there to try `mbs` with. It has seen no real text and says nothing about the
+A BLOOM of {BLOCKS} blocks of width {WIDTH}, trained on {tokens:,} tokens of text that the generator `mbs.demo` makes
+(`experiments/demo_model/train.py`). It is there to try `mbs` with. It has seen no real text and says nothing about the
 real languages. Weights are stored in float16.
 
 | language | share of the training tokens |
