@@ -16,13 +16,14 @@ HERE = Path(__file__).parent
 def draw(
     panels: Mapping[str, Mapping[str, tuple[Sequence[float], Sequence[float]]]], x: str, y: str, file: Path
 ) -> None:
-    """One panel per checkpoint, one line per language."""
+    """One panel per checkpoint, one line and colour per language."""
     figure = Figure(figsize=(10, 4), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-    for axis, (name, lines) in zip(axes, panels.items(), strict=True):
-        for code, (across, values) in lines.items():
-            axis.plot(across, values, marker=".", label=code)
+    colours = {code: f"C{number}" for number, code in enumerate(panels["demo"])}
+    for axis, (name, lines) in zip(axes, sorted(panels.items()), strict=True):
+        for code in colours:
+            axis.plot(*lines[code], marker=".", label=code, color=colours[code])
         axis.set_title(name, fontsize=10)
         axis.set_xlabel(x)
         axis.grid(alpha=0.3)
