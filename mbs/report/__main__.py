@@ -10,25 +10,31 @@ from rich.console import Console
 from rich.table import Table
 
 from mbs.errors import MbsError
-from mbs.languages import LANGUAGES
 from mbs.report.compare import GENERATED, Group, groups, read_results
 from mbs.report.figures import draw_harm, label
+
+WIDTH = 100  # a table of four conditions; a narrower terminal breaks its lines rather than its figures
 
 
 def show_group(group: Group, console: Console) -> None:
     """Print languages by training share, a column of harm per condition, and mean, worst and low-resource harm."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("language", no_wrap=True)
-    for column in ("share %", "dense ppl", *map(label, group.harm)):
-        table.add_column(column, justify="right", no_wrap=column in ("share %", "dense ppl"))
+    for column in (
+        "share %",
+        "dense ppl",
+        *(label(condition).replace(", ", "\n").replace(" (", "\n(") for condition in group.harm),
+    ):
+        table.add_column(column, justify="right", no_wrap=True)
     for code, share in group.shares.items():
-        name = f"{code} {LANGUAGES[code].name}" if code in LANGUAGES else code
         cells = ["-" if share is None else f"{100 * share:.3g}", f"{group.dense[code]:.4g}"]
-        table.add_row(name, *cells, *(str(spreads[code]) for spreads in group.harm.values()))
+        table.add_row(code, *cells, *(str(spreads[code]) for spreads in group.harm.values()))
     summaries = [group.summary(condition) for condition in group.harm]
     for row in summaries[0]:
-        table.add_row(f"{row} harm", "", "", *(f"{summary[row]:+.4f}" for summary in summaries), style="bold")
-    console.print(f"{group.model} at sparsity {group.sparsity}: harm in nats per token, mean ± deviation over seeds")
+        table.add_row(f"{row} harm", "", "", *(f"{summary[row]:+.3f}" for summary in summaries), style="bold")
+    note = f" ({GENERATED})" if group.generated else ""
+    title = f"{group.model} at sparsity {group.sparsity}: harm in nats per token, mean ± deviation over seeds{note}"
+    console.print(title, soft_wrap=True, highlight=False)
     console.print(table)
     console.print()
 
@@ -39,7 +45,7 @@ def main() -> int:
     parser.add_argument("outputs", type=Path, nargs="?", default=Path("outputs"))
     parser.add_argument("--picture", type=Path, help="where to draw; default: OUTPUTS/harm.png")
     asked = parser.parse_args()
-    console = Console()
+    console = Console(width=max(WIDTH, Console().width))
     try:
         found = groups(read_results(asked.outputs))
     except MbsError as error:

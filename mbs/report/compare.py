@@ -26,7 +26,7 @@ class Spread:
 
     def __str__(self) -> str:
         """Mean, and deviation where there is one."""
-        return f"{self.mean:+.4f}" + ("" if math.isnan(self.deviation) else f" ±{self.deviation:.4f}")
+        return f"{self.mean:+.3f}" + ("" if math.isnan(self.deviation) else f" ±{self.deviation:.3f}")
 
 
 @dataclass(frozen=True)
