@@ -19,7 +19,7 @@ from mbs.errors import MbsError, closest
 from mbs.paths import config_folder
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
-OWN_PATH = re.compile(r"(model|corpus|evaluation)\.(?:path|normalize)=")
+OWN_PATH = re.compile(r"\+{0,2}(model|corpus|evaluation)\.(?:path|normalize)=(?!embedded:)")
 NUMBER_AS_GROUP = re.compile(r"\+{0,2}sparsity=([\d.:%,]+)$")
 
 

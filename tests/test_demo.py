@@ -128,6 +128,32 @@ def test_plain_mbs_runs_the_embedded_default_and_runs_are_compared(
     assert (outputs / "harm.png").read_bytes()[1:4] == b"PNG"
 
 
+def fake_run(seed: int, pruner: str = "wanda", mix: str = "custom", weight: int = 1) -> dict[str, Any]:
+    row = {"share": 0.5, "harm": 0.1 + seed / 10, "dense": {"perplexity": 5.0}}
+    return {
+        "pruner": pruner, "mix": mix, "content": {}, "sparsity": {"requested": "0.5"}, "numerics": {},
+        "calibration": {"used": pruner == "wanda"}, "languages": {"en": row, "sw": row},
+        "config": {"seed": seed, "calibration": {"segments": 9}, "model": {"path": "a/b"}, "mix": {"weights": weight}},
+    }  # fmt: skip
+
+
+def test_only_seeds_are_averaged_and_repeats_without_text_count_once() -> None:
+    runs = [fake_run(seed, weight=weight) for seed in (0, 1) for weight in (1, 2)]
+    (group,) = groups([*runs, *(fake_run(0, "magnitude", mix) for mix in ("mbs", "english"))])
+    customs = [spreads["sw"] for (pruner, _), spreads in group.harm.items() if pruner == "wanda"]
+    assert [spread.mean for spread in customs] == pytest.approx([0.15, 0.15])
+    assert len({mix for pruner, mix in group.harm if pruner == "wanda"}) == 2
+    assert math.isnan(group.harm["magnitude", ""]["en"].deviation)
+    assert not group.generated
+
+
+def test_a_result_of_another_schema_is_named(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "result.json").write_text('{"schema_version": 99}')
+    with pytest.raises(MbsError, match="schema 99"):
+        read_results(tmp_path)
+
+
 def test_report_of_an_empty_folder_says_what_to_type(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,6 +166,8 @@ def test_own_paths_choose_the_local_groups_and_keep_a_choice() -> None:
     assert cli.with_own_groups(["model.path=a", "seed=1"]) == ["model.path=a", "seed=1", "model=local"]
     assert cli.with_own_groups(["model=bloom-560m", "model.path=a"]) == ["model=bloom-560m", "model.path=a"]
     assert cli.with_own_groups(["corpus.path=a", "evaluation.path=b"])[2:] == ["corpus=local", "evaluation=local"]
+    assert cli.with_own_groups(["++model.path=a"])[1:] == ["model=local"]
+    assert cli.with_own_groups(["model.path=embedded:demo"]) == ["model.path=embedded:demo"]
     assert cli.with_own_groups(["-m", "mix=mbs"]) == ["-m", "mix=mbs"]
 
 

@@ -1,6 +1,7 @@
 """Does harm follow a language's share or stay with the language? The twins answer, with intervals."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,29 +17,39 @@ def slope(change_of_share: np.ndarray, change_of_harm: np.ndarray) -> float:
     return float(x @ (change_of_harm - change_of_harm.mean()) / (x @ x))
 
 
-def interval(change_of_share: np.ndarray, change_of_harm: np.ndarray) -> tuple[float, float]:
-    """95 % percentile interval over resampled languages."""
+def correlation(one: np.ndarray, two: np.ndarray) -> float:
+    """Pearson's, of the languages' harm in the two twins."""
+    return float(np.corrcoef(one, two)[0, 1])
+
+
+def interval(statistic: Callable[[np.ndarray, np.ndarray], float], one: np.ndarray, two: np.ndarray) -> str:
+    """A statistic with its 95 % percentile interval over resampled languages."""
     rng = np.random.default_rng(0)
-    drawn = rng.integers(0, len(change_of_share), (RESAMPLES, len(change_of_share)))
-    slopes = [slope(change_of_share[d], change_of_harm[d]) for d in drawn if len(set(d)) > 2]
-    low, high = np.percentile(slopes, (2.5, 97.5))
-    return float(low), float(high)
+    drawn = rng.integers(0, len(one), (RESAMPLES, len(one)))
+    found = [statistic(one[d], two[d]) for d in drawn if len(set(d)) > 2]
+    low, high = np.percentile(found, (2.5, 97.5))
+    return f"{statistic(one, two):+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
 def main() -> None:
     """Print, per pruner and mix, what one e-fold of training share changes in a language's harm."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("outputs", type=Path, nargs="?", default=Path("outputs/demo"))
-    one, two = groups(read_results(parser.parse_args().outputs))
+    found = groups(read_results(parser.parse_args().outputs))
+    if len(found) != 2:
+        raise SystemExit(f"{len(found)} groups of runs; expected the two twins alone; try make demo in an empty folder")
+    one, two = found
     codes = list(one.dense)
     share = np.array([[float(twin.shares[code] or np.nan) for code in codes] for twin in (one, two)])
-    print("condition | harm per e-fold of share [95 %] | correlation of harm between the twins, by language")
+    moved = np.log(share[1] / share[0])
+    inner = np.abs(moved) < np.abs(moved).max() - 1e-9
+    print("| | harm per e-fold of training share | without the extremes | correlation of harm between the twins |")
+    print("|---|---|---|---|")
     for condition in one.harm:
         harm = np.array([[twin.harm[condition][code].mean for code in codes] for twin in (one, two)])
-        moved, paid = np.log(share[1] / share[0]), harm[1] - harm[0]
-        low, high = interval(moved, paid)
-        alike = float(np.corrcoef(harm[0], harm[1])[0, 1])
-        print(" ".join(condition).strip(), f"| {slope(moved, paid):+.4f} [{low:+.4f}, {high:+.4f}] | {alike:+.2f}")
+        paid = harm[1] - harm[0]
+        cells = (interval(slope, moved, paid), interval(slope, moved[inner], paid[inner]), interval(correlation, *harm))
+        print("|", " | ".join((" ".join(condition).strip(), *cells)), "|")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +14,11 @@ from text import SPECIAL, VOCABULARY, stream, train_tokenizer
 from torch.nn import functional as F
 from transformers import BloomConfig, BloomForCausalLM, PreTrainedTokenizerFast
 
+from mbs.demo import lexicon
 from mbs.demo.corpus import documents
 from mbs.demo.lexicon import languages
 from mbs.languages import LANGUAGES
+from mbs.store import digest, digest_files
 
 SMOOTHING = 0.4  # shares are ROOTS bytes to this power
 WIDTH, BLOCKS, HEADS = 192, 4, 4
@@ -140,6 +143,19 @@ real languages. Weights are stored in float16.
 """
 
 
+def forget_other_text(work: Path, codes: list[str]) -> None:
+    """Throw away the tokenizer and tokens that another state of the generator, or other languages, gave."""
+    world = Path(lexicon.__file__).parent
+    files = [
+        file for file in world.rglob("*") if file.suffix in (".py", ".json", ".tsv") and "checkpoints" not in file.parts
+    ]
+    mark, stamp = digest([digest_files(files), codes]), work / "source.txt"
+    if not stamp.exists() or stamp.read_text() != mark:
+        shutil.rmtree(work / "tokens", ignore_errors=True)
+        (work / "tokenizer.json").unlink(missing_ok=True)
+        stamp.write_text(mark)
+
+
 def main() -> None:
     """Train what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -151,6 +167,7 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     asked = parser.parse_args()
     asked.work.mkdir(parents=True, exist_ok=True)
+    forget_other_text(asked.work, asked.languages)
     if not (asked.work / "tokenizer.json").exists():
         train_tokenizer(asked.languages).save(str(asked.work / "tokenizer.json"))
     for name in asked.twins:

@@ -11,9 +11,11 @@ from statistics import fmean, stdev
 from typing import Any
 
 from mbs.errors import MbsError
+from mbs.result import SCHEMA_VERSION
 from mbs.store import digest
 
 GENERATED = "generated text; says nothing about the real languages"
+INCIDENTAL = ("seed", "outputs", "tracker", "save", "batch_tokens")  # what may differ between runs of one condition
 Condition = tuple[str, str]  # pruner and mix; no mix where no text is used
 
 
@@ -56,7 +58,11 @@ def read_results(outputs: Path) -> list[dict[str, Any]]:
     files = sorted(outputs.glob("*/result.json"))
     if not files:
         raise MbsError(f"no finished run in {outputs}", "a folder with */result.json", "mbs -m experiment=demo")
-    return [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    found = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    for file, result in zip(files, found, strict=True):
+        if result.get("schema_version") != SCHEMA_VERSION:
+            raise MbsError(f"{file} has schema {result.get('schema_version')}", f"schema {SCHEMA_VERSION}", "a new run")
+    return found
 
 
 def groups(results: Sequence[Mapping[str, Any]]) -> list[Group]:
@@ -80,12 +86,15 @@ def groups(results: Sequence[Mapping[str, Any]]) -> list[Group]:
     return sorted(made, key=lambda group: (group.model, group.sparsity))
 
 
+def is_generated(result: Mapping[str, Any]) -> bool:
+    """Whether a run was evaluated on text of the generated world."""
+    corpus = (result["config"].get("evaluation") or {}).get("corpus") or {}
+    return str(corpus.get("_target_", "")).startswith("mbs.corpora.demo.")
+
+
 def _group(runs: Sequence[Mapping[str, Any]]) -> Group:
     first = runs[0]
-    by_condition: dict[Condition, list[Mapping[str, Any]]] = {}
-    for run in runs:
-        condition = (run["pruner"], run["mix"] if run["calibration"]["used"] else "")
-        by_condition.setdefault(condition, []).append(run)
+    by_condition = _conditions(runs)
     harm = {
         condition: {code: _spread([run["languages"][code]["harm"] for run in alike]) for code in first["languages"]}
         for condition, alike in sorted(by_condition.items())
@@ -93,11 +102,30 @@ def _group(runs: Sequence[Mapping[str, Any]]) -> Group:
     return Group(
         model=_model_name(first),
         sparsity=first["sparsity"]["requested"],
-        generated="corpus" in (first["config"].get("evaluation") or {}),
+        generated=is_generated(first),
         shares={code: row["share"] for code, row in first["languages"].items()},
         dense={code: row["dense"]["perplexity"] for code, row in first["languages"].items()},
         harm=harm,
     )
+
+
+def _conditions(runs: Sequence[Mapping[str, Any]]) -> dict[Condition, list[Mapping[str, Any]]]:
+    """Runs that differ in their calibration seed alone; where more differs, the mix is named with a mark of its own."""
+    found: dict[Condition, dict[str, list[Mapping[str, Any]]]] = {}
+    for run in runs:
+        config = {key: value for key, value in run["config"].items() if key not in INCIDENTAL}
+        used = run["calibration"]["used"]
+        if not used:
+            config = {key: value for key, value in config.items() if key not in ("mix", "corpus", "calibration")}
+        mark = digest({"config": config, "numerics": run["numerics"]})[:4]
+        alike = found.setdefault((run["pruner"], run["mix"] if used else ""), {}).setdefault(mark, [])
+        if used or not alike:
+            alike.append(run)
+    return {
+        (pruner, mix if len(variants) == 1 else f"{mix} #{mark}"): alike
+        for (pruner, mix), variants in found.items()
+        for mark, alike in variants.items()
+    }
 
 
 def _spread(values: Sequence[float]) -> Spread:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mbs.report.compare import GENERATED, Condition, Group
 
+LINES = ("-", "--", "-.")
 COLOURS = {"english": "#c1442e", "uniform": "#2f6f9f", "mbs": "#3b8a4f", "": "#8a8a8a"}
 MARKS = {"english": "s", "uniform": "o", "mbs": "D", "": "x"}
 
@@ -27,13 +28,17 @@ def draw_harm(groups: Sequence[Group], file: Path) -> None:
     FigureCanvasAgg(figure)
     for axes, group in zip(figure.subplots(len(groups), 1, squeeze=False)[:, 0], groups, strict=True):
         codes = list(group.dense)
+        pruners = sorted({pruner for pruner, mix in group.harm if mix})
         for number, (condition, spreads) in enumerate(group.harm.items()):
             at = [place + 0.08 * (number - (len(group.harm) - 1) / 2) for place in range(len(codes))]
             bars = [0.0 if math.isnan(spreads[code].deviation) else spreads[code].deviation for code in codes]
             mix = condition[1]
+            line = LINES[pruners.index(condition[0]) % len(LINES)] if mix else ":"
+            colour, mark = COLOURS.get(mix), MARKS.get(mix, "^")
+            means = [spreads[code].mean for code in codes]
             axes.errorbar(
-                at, [spreads[code].mean for code in codes], yerr=bars, label=label(condition), capsize=2, linewidth=1,
-                linestyle="-" if mix else ":", color=COLOURS.get(mix), marker=MARKS.get(mix, "^"), markersize=5,
+                at, means, yerr=bars, label=label(condition), capsize=2, linewidth=1, linestyle=line, color=colour,
+                marker=mark, markersize=5,
             )  # fmt: skip
         shares = [group.shares[code] for code in codes]
         ticks = [

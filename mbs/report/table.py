@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mbs.languages import LANGUAGES
-from mbs.report.compare import GENERATED
+from mbs.report.compare import GENERATED, is_generated
 
 
 def show(result: Mapping[str, Any], console: Console) -> None:
@@ -60,7 +60,7 @@ def _closing(result: Mapping[str, Any]) -> list[str]:
         lines.append(f"low-resource harm  {summary['harm_low_resource']:+.4f} ({low})")
     if not calibration["used"]:
         lines.append("no calibration text is needed: the mix plays no part")
-    if "corpus" in (result["config"].get("evaluation") or {}):
+    if is_generated(result):
         lines.append(GENERATED)
     if calibration["dropped_languages"]:
         lines.append(f"not in the corpus, left out of the mix: {', '.join(calibration['dropped_languages'])}")
