@@ -46,6 +46,9 @@ def _guarded(arguments: list[str]) -> int:
     try:
         _check_words(arguments)
         _hydra()
+    except BrokenPipeError:  # `mbs --help | head`: nobody reads on, so the interpreter's own last flush must not fail
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except Exception as error:
         if wants_traceback:
             raise

@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -133,6 +135,7 @@ def fake_run(seed: int, pruner: str = "wanda", mix: str = "custom", weight: int 
     return {
         "pruner": pruner, "mix": mix, "content": {}, "sparsity": {"requested": "0.5"}, "numerics": {},
         "calibration": {"used": pruner == "wanda"}, "languages": {"en": row, "sw": row},
+        "summary": {"low_resource_languages": ["sw"]},
         "config": {"seed": seed, "calibration": {"segments": 9}, "model": {"path": "a/b"}, "mix": {"weights": weight}},
     }  # fmt: skip
 
@@ -169,6 +172,15 @@ def test_own_paths_choose_the_local_groups_and_keep_a_choice() -> None:
     assert cli.with_own_groups(["++model.path=a"])[1:] == ["model=local"]
     assert cli.with_own_groups(["model.path=embedded:demo"]) == ["model.path=embedded:demo"]
     assert cli.with_own_groups(["-m", "mix=mbs"]) == ["-m", "mix=mbs"]
+
+
+def test_a_reader_who_stops_reading_gets_no_error() -> None:
+    nobody_reads, pipe = os.pipe()
+    os.close(nobody_reads)
+    words = [sys.executable, "-m", "mbs", "--help"]
+    ended = subprocess.run(words, stdout=pipe, stderr=subprocess.PIPE, text=True, check=False, cwd=ROOT)
+    os.close(pipe)
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 def test_generated_text_is_never_used_for_a_model_of_ones_own(

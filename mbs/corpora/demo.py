@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
 from mbs.corpora.base import Document
 from mbs.demo.corpus import documents
 from mbs.demo.lexicon import languages
 from mbs.errors import MbsError, unknown
-from mbs.languages import LANGUAGES
+from mbs.languages import LANGUAGES, Language
 
 SPLITS = ("train", "dev", "test")
 
@@ -35,17 +35,25 @@ class DemoCorpus:
     `parallel` the k-th document means the same in every language.
     """
 
-    def __init__(self, split: str, seed: int, documents: int, parallel: bool = False, **_: object) -> None:
+    def __init__(
+        self,
+        split: str,
+        seed: int,
+        documents: int,
+        parallel: bool = False,
+        table: Mapping[str, Language] = LANGUAGES,
+        warn: Callable[[str], None] = lambda line: None,
+    ) -> None:
         if split not in SPLITS:
             raise unknown("split", split, SPLITS)
         if isinstance(documents, bool) or not isinstance(documents, int) or documents < 1:
             raise MbsError(f"documents={documents} of generated text", "a whole number of one or more")
-        self.split, self.seed, self.size, self.parallel = split, seed, documents, parallel
+        self.split, self.seed, self.size, self.parallel, self._table = split, seed, documents, parallel, table
 
     @property
     def languages(self) -> tuple[str, ...]:
         """The languages of the generated world, in the order of the language table."""
-        return tuple(code for code in LANGUAGES if code in languages())
+        return tuple(code for code in self._table if code in languages())
 
     def documents(self, language: str) -> Sequence[Document]:
         """All documents of a language; raises MbsError for a language that the world does not speak."""

@@ -40,16 +40,15 @@ class Group:
     generated: bool
     shares: Mapping[str, float | None]
     dense: Mapping[str, float]
+    low_resource: tuple[str, ...]
     harm: Mapping[Condition, Mapping[str, Spread]]
 
     def summary(self, condition: Condition) -> dict[str, float]:
-        """Unweighted mean and worst over the languages, and the mean of the half with the smallest shares."""
+        """Unweighted mean and worst over the languages, and over the low-resource ones where known."""
         means = {code: spread.mean for code, spread in self.harm[condition].items()}
-        order = list(means)
-        low = order[(len(order) + 1) // 2 :]
         found = {"mean": fmean(means.values()), "worst": max(means.values())}
-        if low and None not in self.shares.values():
-            found["low-resource"] = fmean(means[code] for code in low)
+        if self.low_resource:
+            found["low-resource"] = fmean(means[code] for code in self.low_resource)
         return found
 
 
@@ -105,6 +104,7 @@ def _group(runs: Sequence[Mapping[str, Any]]) -> Group:
         generated=is_generated(first),
         shares={code: row["share"] for code, row in first["languages"].items()},
         dense={code: row["dense"]["perplexity"] for code, row in first["languages"].items()},
+        low_resource=tuple(first["summary"]["low_resource_languages"]),
         harm=harm,
     )
 
