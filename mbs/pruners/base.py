@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from torch import Tensor
@@ -13,10 +14,14 @@ from mbs.sparsity import Sparsity
 
 @dataclass(frozen=True)
 class Solution:
-    """The new weight `[R, C]` in the old one's dtype, and the mask (True where a weight stays)."""
+    """The new weight `[R, C]`, float32 or the old one's dtype, the mask (True where a weight stays), and what to note.
+
+    Notes are numbers for the result, such as the damping that was used.
+    """
 
     W: Tensor
     mask: Tensor
+    notes: Mapping[str, float] = field(default_factory=dict)
 
 
 class Pruner(Protocol):
@@ -29,11 +34,15 @@ class Pruner(Protocol):
 
     @property
     def needs(self) -> frozenset[str]:
-        """Which moments it needs, such as `sq`; empty when it looks at the weights alone."""
+        """Which moments it needs: `sq`, `mean`, `gram`; empty when it looks at the weights alone.
+
+        `hessian` is the Gram matrix as SparseGPT's code gathers it, and makes the whole walk follow that code: one row
+        at a time, one thread, no fast paths.
+        """
         ...
 
     def solve(self, W: Tensor, moments: Moments | None, sparsity: Sparsity) -> Solution:
-        """The pruned matrix; `moments` is None for a pruner that needs none."""
+        """The pruned matrix; `moments` is None for a pruner that needs none. The linears of a site share theirs."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Magnitude pruning: the smallest weights of each matrix go."""
+"""Magnitude pruning: the smallest weights go."""
 
 from __future__ import annotations
 
@@ -6,19 +6,27 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from mbs.errors import unknown
 from mbs.moments import Moments
 from mbs.pruners.base import Solution, masked
 from mbs.pruners.masks import keep_mask
 from mbs.sparsity import Sparsity
 
+SCOPES = ("matrix", "row")
+
 
 @dataclass(frozen=True)
 class Magnitude:
-    """Score `|W_ij|`, compared over the whole matrix; needs no calibration."""
+    """Score `|W_ij|`, compared over the whole matrix or within each output row (`per`); needs no calibration."""
 
+    per: str = "matrix"
     name: str = "magnitude"
     needs: frozenset[str] = frozenset()
 
+    def __post_init__(self) -> None:
+        if self.per not in SCOPES:
+            raise unknown("pruner.per", str(self.per), SCOPES)
+
     def solve(self, W: Tensor, moments: Moments | None, sparsity: Sparsity) -> Solution:
         """W `[R, C]` with its smallest weights set to zero."""
-        return masked(W, keep_mask(W.abs(), sparsity, per_row=False))
+        return masked(W, keep_mask(W.abs(), sparsity, per_row=self.per == "row"))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from mbs.sparsity import Dense, NOfM, Sparsity, Unstructured
+
+COMPARED_PAIRWISE = 8  # in groups of up to so many, counting who is smaller beats every sort
 
 
 def keep_mask(score: Tensor, sparsity: Sparsity, per_row: bool) -> Tensor:
@@ -17,8 +20,8 @@ def keep_mask(score: Tensor, sparsity: Sparsity, per_row: bool) -> Tensor:
         case Dense():
             return torch.ones_like(score, dtype=torch.bool)
         case NOfM(n, m):
-            groups = score.reshape(-1, m)
-            return drop_smallest(groups, m - n).reshape(score.shape)
+            groups = score.reshape(-1, m).t()
+            return drop_of_each(groups, m - n).t().reshape(score.shape)
         case Unstructured():
             rows = score if per_row else score.reshape(1, -1)
             return drop_smallest(rows, sparsity.count(rows.shape[1])).reshape(score.shape)
@@ -26,13 +29,36 @@ def keep_mask(score: Tensor, sparsity: Sparsity, per_row: bool) -> Tensor:
 
 
 def drop_smallest(score: Tensor, count: int) -> Tensor:
-    """False at the `count` smallest of each row, exactly, as a stable sort would choose them."""
+    """False at the `count` smallest of each row `[rows, n]`, exactly, as a stable sort would choose them."""
     if count == 0:
         return torch.ones_like(score, dtype=torch.bool)
-    threshold = score.kthvalue(count, dim=1, keepdim=True).values
-    below = score < threshold
-    tied = score == threshold
-    room = count - below.sum(dim=1, keepdim=True)
-    if torch.equal(tied.sum(dim=1, keepdim=True), room):
-        return ~(below | tied)
-    return ~(below | (tied & (tied.cumsum(dim=1) <= room)))
+    threshold = select(score, count)
+    keep = score > threshold
+    room = score.shape[1] - count - keep.sum(dim=1, keepdim=True)
+    if room.any():
+        tied = score == threshold
+        keep |= tied & (tied.flip(1).cumsum(dim=1).flip(1) <= room)
+    return keep
+
+
+def select(score: Tensor, count: int) -> Tensor:
+    """The `count`-th smallest of each row `[rows, n]`, as `[rows, 1]`, without a sort."""
+    if score.device.type == "cpu":
+        values = score.contiguous().float().numpy()
+        return torch.from_numpy(np.partition(values, count - 1, axis=1)[:, count - 1 : count].copy()).to(score.dtype)
+    return score.topk(count, dim=1, largest=False, sorted=False).values.amax(dim=1, keepdim=True)
+
+
+def drop_of_each(groups: Tensor, count: int) -> Tensor:
+    """False at the `count` smallest of each column of `[m, groups]`, the first of equal ones first."""
+    m = len(groups)
+    if m > COMPARED_PAIRWISE:
+        rank = groups.argsort(dim=0, stable=True).argsort(dim=0)
+        return rank >= count
+    rank = torch.zeros_like(groups, dtype=torch.int8)
+    for i in range(m):
+        for j in range(i + 1, m):
+            first = groups[i] <= groups[j]
+            rank[j] += first
+            rank[i] += ~first
+    return rank >= count

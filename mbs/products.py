@@ -1,0 +1,93 @@
+"""Which unit of the processor multiplies matrices: measured once per process, chosen by speed among the accurate ones."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from torch import Tensor
+
+SIZE = 1024  # a product of this side takes milliseconds and is large enough to run at full rate
+ACCURATE = 3e-6  # relative to the largest entry: rounding of float32 sums over SIZE terms stays well below
+MARGIN = 1.2  # a choice that is not clearly faster is not made, so that two runs on one machine choose alike
+DEFAULT = "none"
+
+
+@dataclass(frozen=True)
+class Products:
+    """Settings of `torch.backends.mkldnn.matmul.fp32_precision`, and whether bfloat16 products are worth having.
+
+    `float32` holds for any float32 product; `narrow` for float32 products of numbers that fit bfloat16, whose products
+    are exact in a unit that multiplies bfloat16 and adds in float32. `gflops` is the measured rate of each.
+    """
+
+    float32: str
+    narrow: str
+    bfloat16: bool
+    gflops: dict[str, float]
+
+    def record(self) -> dict[str, str | int]:
+        """What a result says about it: choices only, which are the same in two runs on one machine."""
+        return {"float32_products": self.float32, "narrow_products": self.narrow, "bfloat16_products": self.bfloat16}
+
+
+NEUTRAL = Products(DEFAULT, DEFAULT, True, {})
+
+
+@contextmanager
+def using(precision: str) -> Iterator[None]:
+    """Set the process-wide flag for float32 products on the CPU, and put it back."""
+    flags = getattr(torch.backends.mkldnn, "matmul", None)
+    if flags is None or precision == DEFAULT:
+        yield
+        return
+    before = flags.fp32_precision
+    flags.fp32_precision = precision
+    try:
+        yield
+    finally:
+        flags.fp32_precision = before
+
+
+def probe(device: torch.device) -> Products:
+    """The choices for this device with the present number of threads; on a GPU nothing is chosen."""
+    return _probe(torch.get_num_threads()) if device.type == "cpu" else NEUTRAL
+
+
+@cache
+def _probe(threads: int) -> Products:
+    generator = torch.Generator().manual_seed(0)
+    A, B = (torch.randn(SIZE, SIZE, generator=generator) for _ in range(2))
+    narrow = tuple(M.bfloat16().float() for M in (A, B))
+    settings = ["tf32", "bf16"] if hasattr(torch.backends.mkldnn, "matmul") else []
+    rates = {DEFAULT: _rate(A, B)}
+    chosen = {"float32": DEFAULT, "narrow": DEFAULT}
+    for setting in settings:
+        with using(setting):
+            rates[setting] = _rate(A, B)
+            for use, (left, right) in {"float32": (A, B), "narrow": narrow}.items():
+                if rates[setting] > MARGIN * rates[chosen[use]] and _error(left, right) < ACCURATE:
+                    chosen[use] = setting
+    rates["bfloat16"] = _rate(A.bfloat16(), B.bfloat16())
+    pays = rates["bfloat16"] > MARGIN * rates[chosen["float32"]]
+    return Products(chosen["float32"], chosen["narrow"], pays, {name: round(rate, 1) for name, rate in rates.items()})
+
+
+def _rate(A: Tensor, B: Tensor) -> float:
+    """GFLOP/s, the best of a few."""
+    out = torch.mm(A, B)
+    seconds = []
+    for _ in range(5):
+        began = time.perf_counter()
+        torch.mm(A, B, out=out)
+        seconds.append(time.perf_counter() - began)
+    return 2 * SIZE**3 / min(seconds) / 1e9
+
+
+def _error(A: Tensor, B: Tensor) -> float:
+    exact = A.double() @ B.double()
+    return float((torch.mm(A, B) - exact).abs().max() / exact.abs().max())
