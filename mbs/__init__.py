@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mbs.models import open_model as open_model
     from mbs.models import open_tokenizer as open_tokenizer
     from mbs.pruners.magnitude import Magnitude as Magnitude
+    from mbs.pruners.sparsegpt import SparseGPT as SparseGPT
     from mbs.pruners.wanda import Wanda as Wanda
     from mbs.sampler import sample_segments as sample_segments
     from mbs.shares import Shares as Shares
@@ -51,6 +52,7 @@ _WHERE = {
     "Shares": "shares:Shares",
     "Single": "mixes:Single",
     "Skeleton": "skeleton:Skeleton",
+    "SparseGPT": "pruners.sparsegpt:SparseGPT",
     "Uniform": "mixes:Uniform",
     "Unstructured": "sparsity:Unstructured",
     "Wanda": "pruners.wanda:Wanda",

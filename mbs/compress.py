@@ -4,34 +4,47 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from mbs.blocks import Block, Blocks, Site
+from mbs.blocks import Block, Blocks, Linear
 from mbs.errors import MbsError
-from mbs.moments import LanguageMoments, Moments
-from mbs.pruners.base import Pruner
+from mbs.fast import fast
+from mbs.gather import Gathering
+from mbs.moments import Moments, SiteMoments
+from mbs.process import one_thread
+from mbs.products import DEFAULT, probe
+from mbs.pruners.base import Pruner, Solution
 from mbs.sampler import CalibrationSet
 from mbs.skeleton import Skeleton
 from mbs.sparsity import Sparsity
 from mbs.walk import Batch, Hidden, walk
 
 MASK_SAMPLE = 65_536
+ACTIVATIONS = 2**22  # the most numbers in one activation tensor on a CPU: 16 MiB in float32
+SMALLEST_HALF = 2.0**-24
 
 
 @dataclass(frozen=True)
 class LayerReport:
-    """What became of one layer: shape `[R, C]`, zeros it now holds, and its mask at sampled positions, or whole."""
+    """What became of one layer: shape `[R, C]`, zeros it now holds, and its mask at sampled positions, or whole.
+
+    `errors` is the relative reconstruction error per language, `sum dW_ij^2 s_j / sum W_ij^2 s_j` with that language's
+    squared norms s: the diagonal form, which takes features for uncorrelated. `error` is `tr(dW G dW^T) / tr(W G W^T)`
+    for the Gram matrix of the mix, exact, where the pruner gathered one. `notes` come from the pruner.
+    """
 
     name: str
     shape: tuple[int, int]
     zeros: int
     mask: np.ndarray
+    errors: Mapping[str, float] = field(default_factory=dict)
+    error: float | None = None
+    notes: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def sparsity(self) -> float:
@@ -47,19 +60,23 @@ def compress_model(
     sparsity: Sparsity,
     batch_tokens: int = 4096,
     whole_masks: bool = False,
+    stored: torch.dtype | None = None,
     progress: Callable[[Block], None] = lambda block: None,
 ) -> list[LayerReport]:
     """Prune every linear of every block in place and report each, in the order of execution.
 
     All linears of a block see the statistics of the unpruned block on inputs from the pruned blocks before it, as
-    published with SparseGPT and Wanda. Only matrices inside blocks are touched. Raises MbsError before the first
-    weight is changed when a layer cannot take the pattern or the calibration set is missing.
+    published with SparseGPT and Wanda. Only matrices inside blocks are touched. New weights are rounded to `stored`
+    (the dtype in which the model will be saved; None is the one it has) before the block's outputs are passed on.
+    Raises MbsError before the first weight is changed when a layer cannot take the pattern or the calibration set is
+    missing; later when numbers are not finite.
     """
     check_pattern(blocks, sparsity)
     if pruner.needs and calibration is None:
         raise MbsError(f"pruner {pruner.name} without calibration text", "a calibration set", "corpus.path=FOLDER")
-    visitor = _Compress(blocks, calibration if pruner.needs else None, pruner, sparsity, whole_masks, progress)
-    walk(skeleton, blocks, [visitor.batches(batch_tokens)], visitor)
+    visitor = _Compress(skeleton, blocks, calibration, pruner, sparsity, whole_masks, stored, progress)
+    with one_thread() if visitor.exact else fast(skeleton.model):
+        walk(skeleton, blocks, [visitor.batches(batch_tokens)], visitor)
     return visitor.reports
 
 
@@ -73,38 +90,53 @@ def check_pattern(blocks: Blocks, sparsity: Sparsity) -> None:
 class _Compress:
     def __init__(
         self,
+        skeleton: Skeleton,
         blocks: Blocks,
         calibration: CalibrationSet | None,
         pruner: Pruner,
         sparsity: Sparsity,
         whole_masks: bool,
+        stored: torch.dtype | None,
         progress: Callable[[Block], None],
     ) -> None:
         self._last = len(blocks) - 1
-        self._calibration, self._pruner, self._sparsity = calibration, pruner, sparsity
-        self._whole_masks, self._progress = whole_masks, progress
-        self._languages = list(calibration.counts) if calibration else []
+        self._calibration = calibration if pruner.needs else None
+        self._pruner, self._sparsity = pruner, sparsity
+        self._whole_masks, self._stored, self._progress = whole_masks, stored, progress
+        self.exact = "hessian" in pruner.needs
+        self._device = skeleton.device
+        self._widest = max(site.width for k in range(len(blocks)) for site in blocks.load(k).sites)
+        self._gathering: Gathering | None = None
+        if self._calibration:
+            languages = list(self._calibration.counts)
+            of_row = [languages.index(language) for language in self._calibration.languages]
+            narrow = DEFAULT if self.exact else probe(skeleton.device).narrow
+            self._gathering = Gathering(pruner.needs, languages, of_row, narrow)
         self.reports: list[LayerReport] = []
 
     def batches(self, tokens: int) -> list[Batch]:
-        """All calibration rows, in batches of about so many tokens; none when the weights alone decide."""
+        """All calibration rows, in batches of about so many tokens; none when the weights alone decide.
+
+        On a CPU smaller batches are no slower, and their activations stay in its caches.
+        """
         if self._calibration is None:
             return []
         rows, length = self._calibration.tokens.shape
-        size = max(1, tokens // length)
+        if self._device.type == "cpu":
+            tokens = min(tokens, ACTIVATIONS // self._widest)
+        size = 1 if self.exact else max(1, tokens // length)
         starts = range(0, rows, size)
         ids = torch.from_numpy(self._calibration.tokens)
         return [Batch(ids[start : start + size], tuple(range(start, min(start + size, rows)))) for start in starts]
 
     def at(self, k: int, block: Block, hidden: Hidden) -> None:
         """Gather, prune, and only then pass the states on; the last block's output is not needed."""
-        moments = self._gather(block, hidden) if hidden.batches else {}
+        gathered = dict(self._gathering.of(block, hidden)) if self._gathering else {}
         for site in block.sites:
+            moments = gathered.pop(site.name, None)
+            mix = moments.mix() if moments else None
             for linear in site.linears:
-                W = linear.W
-                solution = self._pruner.solve(W, moments.get(site.name), self._sparsity)
-                W.copy_(solution.W)
-                self._report(linear.name, W, solution.mask)
+                self._prune(block, linear, moments, mix)
         if k < self._last:
             hidden.advance(block)
         self._progress(block)
@@ -112,57 +144,63 @@ class _Compress:
     def end(self, skeleton: Skeleton, hidden: Hidden) -> None:
         """Nothing is left to do."""
 
-    def _gather(self, block: Block, hidden: Hidden) -> dict[str, Moments]:
-        assert self._calibration is not None
-        of_row = [self._languages.index(language) for language in self._calibration.languages]
-        gathered: dict[str, LanguageMoments] = {}
-        for number, batch in enumerate(hidden.batches):
-            languages = torch.tensor([of_row[row] for row in batch.rows])
-            hooks = [_hook(site, batch, languages, len(self._languages), gathered) for site in block.sites]
-            try:
-                hidden.run(block, number)
-            finally:
-                for hook in hooks:
-                    hook.remove()
-        for site, moments in gathered.items():
-            self._check_finite(block, site, moments)
-        return {site: moments.mix() for site, moments in gathered.items()}
-
-    def _check_finite(self, block: Block, site: str, moments: LanguageMoments) -> None:
-        finite = moments.sq.isfinite().all(dim=1)
-        if not finite.all():
-            language = self._languages[int((~finite).nonzero()[0])]
+    def _prune(self, block: Block, linear: Linear, gathered: SiteMoments | None, mix: Moments | None) -> None:
+        W = linear.W
+        before = W.clone() if gathered else W
+        if not before.isfinite().all():
+            raise MbsError(f"block {block.index}: {linear.name} has weights that are NaN or infinite", "finite weights")
+        try:
+            solution = self._pruner.solve(W, mix, self._sparsity)
+        except MbsError as refused:
+            raise MbsError(f"block {block.index}: {refused}") from refused
+        W.copy_(as_stored(solution, self._stored or W.dtype))
+        if gathered and not W.isfinite().all():
             raise MbsError(
-                f"block {block.index}: the input of {site} holds NaN or infinity on text in {language}",
-                "finite activations",
-                "model.dtype=float32",
+                f"block {block.index}: {linear.name} has new weights that are NaN or infinite",
+                "finite weights",
+                "more calibration.segments",
             )
-
-    def _report(self, name: str, W: Tensor, mask: Tensor) -> None:
-        bits = mask.cpu().numpy().reshape(-1)
+        errors: dict[str, float] = {}
+        error = None
+        if gathered and mix and self._gathering:
+            before = before.float()
+            change = before - W
+            errors = relative_errors(change, before, gathered.sq, self._gathering.languages)
+            error = _exact_error(change, before, mix)
+        bits = solution.mask.cpu().numpy().reshape(-1)
         if not self._whole_masks:
-            bits = bits[mask_positions(name, bits.size)]
+            bits = bits[mask_positions(linear.name, bits.size)]
         zeros = W.numel() - int(torch.count_nonzero(W))
-        self.reports.append(LayerReport(name, (W.shape[0], W.shape[1]), zeros, np.packbits(bits)))
+        shape = (W.shape[0], W.shape[1])
+        self.reports.append(
+            LayerReport(linear.name, shape, zeros, np.packbits(bits), errors, error, dict(solution.notes))
+        )
 
 
-def _hook(
-    site: Site, batch: Batch, languages: Tensor, count: int, gathered: dict[str, LanguageMoments]
-) -> torch.utils.hooks.RemovableHandle:
-    shape = (*batch.ids.shape, site.width)
+def as_stored(solution: Solution, dtype: torch.dtype) -> Tensor:
+    """The new weights in that dtype, without -0.0; a kept weight too small for float16 becomes its smallest number."""
+    W = solution.W.to(dtype)
+    if dtype == torch.float16 and solution.W.dtype != dtype:
+        lost = (W == 0) & solution.mask & (solution.W != 0)
+        W = torch.where(lost, torch.copysign(torch.full_like(W, SMALLEST_HALF), solution.W.to(dtype)), W)
+    return W.masked_fill(W == 0, 0.0)
 
-    def add(module: torch.nn.Module, args: tuple[Any, ...]) -> None:
-        X = args[0]
-        if X.numel() != shape[0] * shape[1] * shape[2]:
-            raise MbsError(
-                f"{site.name} sees an input of shape {tuple(X.shape)} for tokens {tuple(batch.ids.shape)}",
-                "one input per token (mixtures of experts cannot be calibrated per language)",
-            )
-        if site.name not in gathered:
-            gathered[site.name] = LanguageMoments(count, site.width, X.device)
-        gathered[site.name].add(X.reshape(shape), languages.to(X.device))
 
-    return site.linears[0].module.register_forward_pre_hook(add)
+def relative_errors(change: Tensor, W: Tensor, sq: Tensor, languages: Sequence[str]) -> dict[str, float]:
+    """The diagonal form of the relative error per language, for squared norms `sq` `[languages, C]`."""
+    lost, all_ = ((sq @ M.square().sum(dim=0, dtype=torch.float64)).tolist() for M in (change, W))
+    return {code: part / whole for code, part, whole in zip(languages, lost, all_, strict=True) if whole > 0}
+
+
+def _exact_error(change: Tensor, W: Tensor, mix: Moments) -> float | None:
+    if mix.gram is not None:
+        lost, all_ = mix.gram.energy(change), mix.gram.energy(W)
+    elif mix.hessian is not None:
+        H = mix.hessian
+        lost, all_ = (float(((M @ H) * M).sum(dtype=torch.float64)) for M in (change, W))
+    else:
+        return None
+    return lost / all_ if all_ > 0 else None
 
 
 def mask_positions(name: str, size: int, sample: int = MASK_SAMPLE) -> np.ndarray:

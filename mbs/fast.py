@@ -17,12 +17,13 @@ from torch import Tensor, nn
 from transformers.activations import NewGELUActivation
 from transformers.models.bloom.modeling_bloom import BloomAttention, BloomGelu
 
+from mbs.process import kept_pages, no_denormals
 from mbs.products import probe, using
 
 
 @contextmanager
 def fast(model: nn.Module) -> Iterator[None]:
-    """Run the model's attention and GELU in fused form, and float32 products in the fastest accurate unit."""
+    """Run the model's attention and GELU in fused form, on the fastest accurate unit, with memory that is kept."""
     replaced: list[nn.Module] = []
     attention = _Alibi()
     device = next(model.parameters()).device
@@ -36,7 +37,7 @@ def fast(model: nn.Module) -> Iterator[None]:
             if forward is not None and "forward" not in vars(module):  # a fast context around this one did it already
                 module.forward = forward
                 replaced.append(module)
-        with using(probe(device).float32):
+        with using(probe(device).float32), kept_pages(), no_denormals():
             yield
     finally:
         for module in replaced:
@@ -61,7 +62,7 @@ class _Alibi:
 
     def forward(self, module: BloomAttention) -> Callable[..., Any]:
         """What stands in for `module.forward`, with the same arguments."""
-        slow = module.forward
+        slow: Callable[..., Any] = module.forward
 
         def run(hidden_states: Tensor, residual: Tensor, alibi: Tensor, attention_mask: Tensor | None,
                 **other: Any) -> Any:  # fmt: skip

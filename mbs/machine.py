@@ -8,6 +8,10 @@ import sys
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
 
 LIBRARIES = ("mbs", "torch", "transformers", "tokenizers", "safetensors", "numpy", "hydra-core", "omegaconf")
 
@@ -21,12 +25,20 @@ def versions() -> dict[str, str]:
     return found
 
 
-def numerics(device: str, dtype: str) -> dict[str, str | int]:
-    """What besides inputs and versions decides the last bits: device, dtype, threads, instruction set."""
+def numerics(device: torch.device, dtype: torch.dtype) -> dict[str, str | int]:
+    """What besides inputs and versions decides the last bits: device, dtype, threads, instruction set, products."""
     import torch
 
-    name = torch.cuda.get_device_name() if device.startswith("cuda") else torch.backends.cpu.get_cpu_capability()
-    return {"device": device, "hardware": name, "dtype": dtype, "threads": torch.get_num_threads()}
+    from mbs.products import probe
+
+    on_gpu = device.type == "cuda"
+    return {
+        "device": str(device),
+        "hardware": torch.cuda.get_device_name() if on_gpu else torch.backends.cpu.get_cpu_capability(),
+        "dtype": str(dtype).removeprefix("torch."),
+        "threads": torch.get_num_threads(),
+        **probe(device).record(),
+    }
 
 
 def reset_peak_memory() -> None:

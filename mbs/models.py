@@ -13,6 +13,7 @@ from mbs.errors import MbsError, unknown
 from mbs.store import digest_files
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel
 
     from mbs.tokenizer import Tokenizer
@@ -140,9 +141,9 @@ def open_model(
 ) -> PreTrainedModel:
     """The checkpoint's model in evaluation mode; raises MbsError unless every tensor is there and fits.
 
-    Half-precision floats (float16) are computed as float32 on a CPU, which has no fast float16 products.
+    The dtype `auto` is the checkpoint's. On a CPU float16 is computed as float32 (see `stored_dtype`), and so is
+    bfloat16 where a measurement finds its products no faster.
     """
-    import torch
     from safetensors import SafetensorError
     from torch import nn
     from transformers import AutoModelForCausalLM, PreTrainedModel
@@ -162,12 +163,30 @@ def open_model(
                 f"{folder}: {problem.split('_')[0]} tensors: {', '.join(tensors[:3])} ({len(tensors)} in all)",
                 "a checkpoint that fits its config.json to the tensor",
             )
-    if where == "cpu" and model.dtype == torch.float16:
-        warn("float16 is computed as float32 on a CPU, and a saved model would be float32")
+    if where == "cpu" and _slow(model.dtype):
+        name = str(model.dtype).removeprefix("torch.")
+        warn(f"{name} is computed as float32 on this CPU; new weights are rounded to {name}, and saved as such")
         model.float()
     nn.Module.to(model, where)
     model.eval()
     return model
+
+
+def stored_dtype(model: PreTrainedModel) -> torch.dtype:
+    """The dtype that new weights are rounded to and saved in: the one in which the model was opened."""
+    import torch
+
+    opened = model.config.dtype
+    return opened if isinstance(opened, torch.dtype) else model.dtype
+
+
+def _slow(dtype: torch.dtype) -> bool:
+    """Whether a CPU computes faster in float32 than in this dtype."""
+    import torch
+
+    from mbs.products import probe
+
+    return dtype == torch.float16 or (dtype == torch.bfloat16 and not probe(torch.device("cpu")).bfloat16)
 
 
 def _first_line(error: BaseException) -> str:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import torch
 from tqdm import tqdm
 
 from mbs.blocks import Block, MemoryBlocks
@@ -18,7 +19,7 @@ from mbs.evaluators.windows import LanguageText
 from mbs.inputs import Inputs, gather, identity, run_name
 from mbs.machine import numerics, peak_memory_bytes, reset_peak_memory, versions
 from mbs.metrics import compare, summarize
-from mbs.models import open_model
+from mbs.models import open_model, stored_dtype
 from mbs.result import Calibration, Result, write_masks, write_result, write_scores
 from mbs.sampler import CalibrationSet
 from mbs.settings import Settings
@@ -92,7 +93,8 @@ def _measure(settings: Settings, log: Log, inputs: Inputs, run_id: str, director
         skeleton = Skeleton(model)
         blocks = MemoryBlocks(skeleton)
         check_pattern(blocks, settings.sparsity)
-    computed = numerics(str(skeleton.device), str(model.dtype).removeprefix("torch."))
+    computed = numerics(skeleton.device, model.dtype)
+    stored = stored_dtype(model)
 
     def dense_nll(text: LanguageText) -> np.ndarray:
         what = {
@@ -114,7 +116,7 @@ def _measure(settings: Settings, log: Log, inputs: Inputs, run_id: str, director
     with log.stage("dense"):
         dense = {text.language: dense_nll(text) for text in texts}
     with log.stage("compress"):
-        layers = _compress(settings, skeleton, blocks, inputs.calibration, log)
+        layers = _compress(settings, skeleton, blocks, inputs.calibration, stored, log)
         write_masks(directory, layers, whole=settings.save != "none")
     with log.stage("score"):
         compressed = {text.language: score_text(skeleton, blocks, text, settings.batch_tokens) for text in texts}
@@ -127,6 +129,7 @@ def _measure(settings: Settings, log: Log, inputs: Inputs, run_id: str, director
                   dense=results[code].dense.perplexity, compressed=results[code].compressed.perplexity)  # fmt: skip
     write_scores(directory, texts, dense, compressed)
     if settings.save == "model":
+        torch.nn.Module.to(model, stored)
         model.save_pretrained(directory / "model")
         inputs.tokenizer.hf.save_pretrained(directory / "model")
     return Result(
@@ -138,7 +141,7 @@ def _measure(settings: Settings, log: Log, inputs: Inputs, run_id: str, director
         text_hashes={text.language: text.content_hash for text in texts},
         config=settings.config,
         versions=versions(),
-        numerics=computed,
+        numerics={**computed, "stored": str(stored).removeprefix("torch.")},
         shares={"unit": settings.shares.unit, "source": settings.shares.source} if settings.shares else None,
         calibration=_calibration(settings, inputs),
         languages=results,
@@ -160,7 +163,12 @@ def _start_trackers(settings: Settings, log: Log, directory: Path) -> None:
 
 
 def _compress(
-    settings: Settings, skeleton: Skeleton, blocks: MemoryBlocks, calibration: CalibrationSet | None, log: Log
+    settings: Settings,
+    skeleton: Skeleton,
+    blocks: MemoryBlocks,
+    calibration: CalibrationSet | None,
+    stored: torch.dtype,
+    log: Log,
 ) -> list[LayerReport]:
     with tqdm(total=len(blocks), desc="blocks", disable=None, leave=False) as bar:
 
@@ -176,6 +184,7 @@ def _compress(
             settings.sparsity,
             settings.batch_tokens,
             whole_masks=settings.save != "none",
+            stored=stored,
             progress=progress,
         )
 

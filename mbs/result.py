@@ -82,6 +82,9 @@ class Result:
                 "achieved": achieved(self.layers),
                 "layers": {layer.name: layer.sparsity for layer in self.layers},
             },
+            "layers": {
+                layer.name: {"error": layer.error, "errors": layer.errors, **layer.notes} for layer in self.layers
+            },
             "seconds": self.seconds,
             "peak_memory_bytes": self.peak_memory_bytes,
             "warnings": list(self.warnings),

@@ -38,9 +38,9 @@ class Hidden:
         return self._arguments[number][block.index].call(block.module, self.h[number])
 
     def advance(self, block: Block) -> None:
-        """Replace every state by the block's output."""
+        """Replace every state by the block's output, in place."""
         for number in range(len(self.batches)):
-            self.h[number] = self.run(block, number)
+            self.h[number].copy_(self.run(block, number))
 
 
 class Visitor(Protocol):

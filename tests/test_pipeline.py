@@ -384,7 +384,7 @@ def test_importing_mbs_and_completing_imports_no_torch() -> None:
     environment = {**os.environ, "COMP_LINE": "mbs pruner=", "COMP_POINT": "11"}
     command = [sys.executable, "-c", code, "-sc", "query=bash"]
     shown = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout.split("\n")
-    assert shown[:2] == ["pruner=magnitude pruner=none pruner=wanda", "[]"]
+    assert shown[:2] == ["pruner=magnitude pruner=none pruner=sparsegpt pruner=wanda", "[]"]
 
 
 def test_the_module_runs_like_the_command(tmp_path: Path) -> None:

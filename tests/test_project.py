@@ -31,12 +31,14 @@ ROOT = Path(__file__).resolve().parent.parent
 # Imports go down this list only; modules on one line may not import each other unless they are one package.
 ORDER = [
     "demo",
-    "errors", "languages", "paths", "store", "shares", "corpora", "tokenizer", "mixes", "sampler", "sparsity", "models",
-    "skeleton", "blocks", "moments", "walk", "pruners", "compress", "evaluators", "metrics", "machine", "trackers",
-    "settings", "inputs", "result", "pipeline", "config", "report", "cli", "__main__",
+    "errors", "languages", "paths", "store", "shares", "corpora", "tokenizer", "mixes", "sampler", "sparsity",
+    "products", "process", "models", "fast", "skeleton", "blocks", "gram", "moments", "walk", "gather", "pruners",
+    "compress", "evaluators", "metrics", "machine", "trackers", "settings", "inputs", "result", "pipeline", "config",
+    "report", "cli", "__main__",
 ]  # fmt: skip
-ENGINE = {"errors", "sparsity", "skeleton", "blocks", "moments", "walk", "pruners", "compress", "evaluators", "metrics",
-          "sampler", "mixes", "shares", "tokenizer", "models", "corpora", "store", "paths", "languages"}  # fmt: skip
+ENGINE = {"errors", "sparsity", "products", "process", "fast", "skeleton", "blocks", "gram", "moments", "walk",
+          "gather", "pruners", "compress", "evaluators", "metrics", "sampler", "mixes", "shares", "tokenizer", "models",
+          "corpora", "store", "paths", "languages"}  # fmt: skip
 FORBIDDEN_IN_ENGINE = {"hydra", "omegaconf", "wandb", "datasets", "rich", "pyarrow", "tqdm"}
 
 

@@ -19,7 +19,7 @@ from transformers.pytorch_utils import Conv1D
 from mbs.blocks import MemoryBlocks
 from mbs.compress import LayerReport, achieved, compress_model, mask_positions
 from mbs.errors import MbsError
-from mbs.moments import LanguageMoments
+from mbs.moments import SiteMoments
 from mbs.pruners.base import Pruner
 from mbs.pruners.magnitude import Magnitude
 from mbs.pruners.masks import drop_smallest, keep_mask
@@ -86,9 +86,9 @@ def test_bad_patterns_are_refused(n: Any, m: Any) -> None:
 
 def test_moments_add_up_per_language() -> None:
     X = torch.randn(4, 7, 5, generator=torch.Generator().manual_seed(0))
-    moments = LanguageMoments(2, 5, torch.device("cpu"))
-    moments.add(X[:3], torch.tensor([0, 1, 0]))
-    moments.add(X[3:], torch.tensor([1]))
+    moments = SiteMoments(frozenset({"sq"}), "site", 2, 5, torch.device("cpu"), "none")
+    moments.add(X[:3], [0, 1, 0])
+    moments.add(X[3:], [1])
     expected = X.double().square().sum(dim=1)
     assert torch.allclose(moments.of(0).sq, expected[[0, 2]].sum(0), rtol=1e-6)
     assert torch.allclose(moments.mix().sq, moments.of(0).sq + moments.of(1).sq, rtol=1e-12)

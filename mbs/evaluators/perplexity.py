@@ -10,6 +10,7 @@ from torch import Tensor
 from mbs.blocks import Block, Blocks
 from mbs.errors import MbsError
 from mbs.evaluators.windows import LanguageText
+from mbs.fast import fast
 from mbs.skeleton import Skeleton
 from mbs.walk import Batch, Hidden, walk
 
@@ -23,7 +24,8 @@ def score_text(skeleton: Skeleton, blocks: Blocks, text: LanguageText, batch_tok
     when a score is not finite.
     """
     visitor = _Score(text)
-    walk(skeleton, blocks, ([batch] for batch in batches(text, batch_tokens)), visitor)
+    with fast(skeleton.model):
+        walk(skeleton, blocks, ([batch] for batch in batches(text, batch_tokens)), visitor)
     if not np.isfinite(visitor.nll).all():
         worst = text.units[int(np.flatnonzero(~np.isfinite(visitor.nll))[0])]
         raise MbsError(

@@ -58,8 +58,9 @@ def published(W: Tensor, H: Tensor, sparsity: Sparsity, damping: float, block: i
 
 def _inverse_factor(H: Tensor, damping: float) -> Tensor:
     try:
-        return torch.linalg.cholesky(torch.cholesky_inverse(torch.linalg.cholesky(H)), upper=True)
-    except torch.linalg.LinAlgError as error:
+        U: Tensor = torch.linalg.cholesky(torch.cholesky_inverse(torch.linalg.cholesky(H)), upper=True)
+        return U
+    except RuntimeError as error:  # torch's LinAlgError is one
         raise MbsError(
             f"pruner.exact=true: a Gram matrix is not positive definite with damping {damping:g}",
             "more calibration text; the published algorithm has no other way",

@@ -1,4 +1,4 @@
-"""SparseGPT: prune column by column and let the columns that follow make up for it (Frantar and Alistarh, ICML 2023)."""
+"""SparseGPT: prune column by column, and later columns make up for it (Frantar and Alistarh, ICML 2023)."""
 
 from __future__ import annotations
 

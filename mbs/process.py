@@ -1,0 +1,58 @@
+"""Process-wide switches that cost or save time, set for a while and put back."""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1  # glibc's numbers of these parameters
+CEILING = (
+    32 * 2**20
+)  # the largest block that glibc takes from its heap; its own rule ends there once such a block is freed
+KEPT = 512 * 2**20
+
+
+@contextmanager
+def kept_pages() -> Iterator[None]:
+    """Keep freed memory instead of giving it back: fresh pages come many times slower than they are filled.
+
+    Afterwards the thresholds are where glibc's own rule arrives, and free memory is given back. Without glibc nothing
+    happens.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        yield
+        return
+    libc = ctypes.CDLL(None)
+    libc.mallopt(MMAP_THRESHOLD, CEILING)
+    libc.mallopt(TRIM_THRESHOLD, KEPT)
+    try:
+        yield
+    finally:
+        libc.mallopt(TRIM_THRESHOLD, 2 * CEILING)
+        libc.malloc_trim(0)
+
+
+@contextmanager
+def no_denormals() -> Iterator[None]:
+    """Numbers below 1.2e-38 count as zero: the tail of a softmax is full of them, and processors are slow on them."""
+    before = float(torch.full((1,), 1e-39).mul_(1.0)) == 0
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(before)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread within torch, so that sums are made in one order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
