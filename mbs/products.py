@@ -1,4 +1,4 @@
-"""Which unit of the processor multiplies matrices: measured once per process, chosen by speed among the accurate ones."""
+"""Which unit of the processor multiplies matrices: measured once per process, the fastest of the accurate ones."""
 
 from __future__ import annotations
 
