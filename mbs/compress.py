@@ -15,10 +15,11 @@ from mbs.blocks import Block, Blocks, Linear
 from mbs.errors import MbsError
 from mbs.fast import fast
 from mbs.gather import Gathering
-from mbs.moments import Moments, SiteMoments
+from mbs.moments import Moments, SiteMoments, column_sums
 from mbs.process import one_thread
 from mbs.products import DEFAULT, probe
 from mbs.pruners.base import Pruner, Solution
+from mbs.pruners.masks import count_true
 from mbs.sampler import CalibrationSet
 from mbs.skeleton import Skeleton
 from mbs.sparsity import Sparsity
@@ -147,14 +148,14 @@ class _Compress:
     def _prune(self, block: Block, linear: Linear, gathered: SiteMoments | None, mix: Moments | None) -> None:
         W = linear.W
         before = W.clone() if gathered else W
-        if not before.isfinite().all():
+        if not _finite(before):
             raise MbsError(f"block {block.index}: {linear.name} has weights that are NaN or infinite", "finite weights")
         try:
             solution = self._pruner.solve(W, mix, self._sparsity)
         except MbsError as refused:
             raise MbsError(f"block {block.index}: {refused}") from refused
-        W.copy_(as_stored(solution, self._stored or W.dtype))
-        if gathered and not W.isfinite().all():
+        torch.add(as_stored(solution, self._stored or W.dtype), 0.0, out=W)  # -0.0 + 0.0 is +0.0
+        if gathered and not _finite(W):
             raise MbsError(
                 f"block {block.index}: {linear.name} has new weights that are NaN or infinite",
                 "finite weights",
@@ -170,7 +171,7 @@ class _Compress:
         bits = solution.mask.cpu().numpy().reshape(-1)
         if not self._whole_masks:
             bits = bits[mask_positions(linear.name, bits.size)]
-        zeros = W.numel() - int(torch.count_nonzero(W))
+        zeros = W.numel() - count_true(W != 0)
         shape = (W.shape[0], W.shape[1])
         self.reports.append(
             LayerReport(linear.name, shape, zeros, np.packbits(bits), errors, error, dict(solution.notes))
@@ -178,17 +179,21 @@ class _Compress:
 
 
 def as_stored(solution: Solution, dtype: torch.dtype) -> Tensor:
-    """The new weights in that dtype, without -0.0; a kept weight too small for float16 becomes its smallest number."""
+    """The new weights in that dtype; a kept weight too small for float16 becomes its smallest number."""
     W = solution.W.to(dtype)
     if dtype == torch.float16 and solution.W.dtype != dtype:
         lost = (W == 0) & solution.mask & (solution.W != 0)
-        W = torch.where(lost, torch.copysign(torch.full_like(W, SMALLEST_HALF), solution.W.to(dtype)), W)
-    return W.masked_fill(W == 0, 0.0)
+        W = torch.where(lost, torch.copysign(torch.full_like(W, SMALLEST_HALF), W), W)
+    return W
+
+
+def _finite(W: Tensor) -> bool:
+    return bool(W.sum(dtype=torch.float32).isfinite())
 
 
 def relative_errors(change: Tensor, W: Tensor, sq: Tensor, languages: Sequence[str]) -> dict[str, float]:
     """The diagonal form of the relative error per language, for squared norms `sq` `[languages, C]`."""
-    lost, all_ = ((sq @ M.square().sum(dim=0, dtype=torch.float64)).tolist() for M in (change, W))
+    lost, all_ = ((sq @ column_sums(M.square())).tolist() for M in (change, W))
     return {code: part / whole for code, part, whole in zip(languages, lost, all_, strict=True) if whole > 0}
 
 

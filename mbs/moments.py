@@ -53,9 +53,9 @@ class SiteMoments:
     def add(self, X: Tensor, languages: Sequence[int]) -> None:
         """Add activations `[B, T, C]` of rows in these languages (an index per row)."""
         for x, language in zip(X, languages, strict=True):
-            self.sq[language] += _sum(x.float().square())
+            self.sq[language] += column_sums(x.float().square())
             if self.sums is not None:
-                self.sums[language] += _sum(x.float())
+                self.sums[language] += column_sums(x.float())
             self.tokens[language] += len(x)
             if self.hessian is not None:
                 self.hessian.add(x)
@@ -74,7 +74,7 @@ class SiteMoments:
         return Moments(self.sq.sum(dim=0), sum(self.tokens), sums, self.gram, hessian)
 
 
-def _sum(x: Tensor) -> Tensor:
+def column_sums(x: Tensor) -> Tensor:
     """Sums over the rows of `[T, C]`, float64; float32 within a chunk, which is many times faster."""
     whole = len(x) - len(x) % CHUNK
     chunks = x[:whole].view(-1, CHUNK, x.shape[1]).sum(dim=1)

@@ -23,7 +23,6 @@ from typing import Any
 import numpy as np
 import plain
 import torch
-from torch import nn
 from transformers import AutoModelForCausalLM, BloomConfig, LlamaConfig, PreTrainedModel
 
 import mbs.compress
@@ -31,7 +30,7 @@ from mbs import Magnitude, MemoryBlocks, Skeleton, SparseGPT, Unstructured, Wand
 from mbs.gather import Gathering
 from mbs.gram import Gram
 from mbs.moments import SiteMoments
-from mbs.products import probe
+from mbs.products import probe, using
 from mbs.pruners.base import Pruner
 from mbs.sampler import CalibrationSet
 from mbs.walk import Hidden
@@ -81,17 +80,17 @@ def floor_flops(shape: str, method: str) -> float:
     return gathering + second + grams + factors + updates
 
 
-def measured_rate(size: int = 2048) -> float:
-    """FLOP/s of float32 products, by the best accurate unit of the processor."""
+def measured_rate(size: int = 2048, seconds: float = 1.5) -> float:
+    """FLOP/s of float32 products that this machine sustains, by the best accurate unit of the processor."""
     A = torch.randn(size, size)
     out = torch.mm(A, A)
-    seconds = []
-    with mbs.compress.fast(nn.Linear(1, 1)):
-        for _ in range(9):
-            began = time.perf_counter()
+    products = 0
+    with using(probe(torch.device("cpu")).float32):
+        began = time.perf_counter()
+        while time.perf_counter() < began + seconds:
             torch.mm(A, A, out=out)
-            seconds.append(time.perf_counter() - began)
-    return 2 * size**3 / statistics.median(seconds)
+            products += 1
+        return products * 2 * size**3 / (time.perf_counter() - began)
 
 
 def model_of(shape: str) -> PreTrainedModel:
@@ -209,6 +208,7 @@ def work(shape: str, method: str, way: str, repeats: int) -> dict[str, Any]:
                 seconds.append(time.perf_counter() - began)
         else:
             seconds.append(theirs(shape, method))
+        rates.append(measured_rate())
     figures: dict[str, Any] = {
         "seconds": statistics.median(seconds),
         "all_seconds": [round(s, 3) for s in seconds],

@@ -34,11 +34,16 @@ def drop_smallest(score: Tensor, count: int) -> Tensor:
         return torch.ones_like(score, dtype=torch.bool)
     threshold = select(score, count)
     keep = score > threshold
-    room = score.shape[1] - count - keep.sum(dim=1, keepdim=True)
-    if room.any():
+    if count_true(keep) < keep.numel() - len(keep) * count:
+        room = score.shape[1] - count - keep.sum(dim=1, keepdim=True)
         tied = score == threshold
         keep |= tied & (tied.flip(1).cumsum(dim=1).flip(1) <= room)
     return keep
+
+
+def count_true(mask: Tensor) -> int:
+    """How many are true; on a CPU several times faster than torch's own sum."""
+    return int(np.count_nonzero(mask.numpy())) if mask.device.type == "cpu" else int(mask.sum())
 
 
 def select(score: Tensor, count: int) -> Tensor:
