@@ -22,6 +22,7 @@ from mbs.metrics import compare, summarize
 from mbs.models import open_model, stored_dtype
 from mbs.result import Calibration, Result, write_masks, write_result, write_scores
 from mbs.sampler import CalibrationSet
+from mbs.save import save_model
 from mbs.settings import Settings
 from mbs.skeleton import Skeleton
 from mbs.store import digest, stage
@@ -129,9 +130,7 @@ def _measure(settings: Settings, log: Log, inputs: Inputs, run_id: str, director
                   dense=results[code].dense.perplexity, compressed=results[code].compressed.perplexity)  # fmt: skip
     write_scores(directory, texts, dense, compressed)
     if settings.save == "model":
-        torch.nn.Module.to(model, stored)
-        model.save_pretrained(directory / "model")
-        inputs.tokenizer.hf.save_pretrained(directory / "model")
+        save_model(model, inputs.tokenizer, inputs.folder, directory / "model", stored)
     return Result(
         id=run_id,
         directory=directory,

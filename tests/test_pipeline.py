@@ -17,11 +17,14 @@ import pytest
 import torch
 from conftest import random_model
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from mbs import cli, pipeline
 from mbs.compress import mask_positions
+from mbs.corpora.folder import FolderCorpus
 from mbs.evaluators import perplexity
+from mbs.evaluators.windows import PerplexityTask
+from mbs.tokenizer import Tokenizer
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -117,6 +120,44 @@ def test_the_saved_model_is_the_measured_one(run: Run, checkpoint: Path) -> None
     before: Any = AutoModelForCausalLM.from_pretrained(checkpoint)
     assert torch.equal(saved.lm_head.weight, before.lm_head.weight)
     assert saved.lm_head.weight is saved.transformer.word_embeddings.weight
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_the_saved_model_has_the_measured_perplexity(
+    run: Run, checkpoint: Path, evaluation_folder: Path, tmp_path: Path, dtype: torch.dtype
+) -> None:
+    """What plain transformers loads, in the checkpoint's dtype, scores what the run measured, to 1e-6."""
+    folder = tmp_path / "original"
+    copied(checkpoint, folder)
+    original: Any = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=dtype)
+    original.save_pretrained(folder)
+    wrong_but_common = {"_from_model_config": True, "eos_token_id": 2, "top_k": 7}
+    (folder / "generation_config.json").write_text(json.dumps(wrong_but_common))
+    assert run(f"model.path={folder}", "languages=[fr]", "pruner=sparsegpt", "save=true")[0] == 0
+    (directory,) = Path("outputs").glob("original-sparsegpt-*")
+    result = json.loads((directory / "result.json").read_text())
+    saved: Any = AutoModelForCausalLM.from_pretrained(directory / "model")
+    assert saved.dtype == dtype
+    assert result["numerics"]["stored"] == str(dtype).removeprefix("torch.")
+    assert json.loads((directory / "model" / "generation_config.json").read_text()) == wrong_but_common
+    assert saved.lm_head.weight is saved.transformer.word_embeddings.weight
+    measured = result["languages"]["fr"]["compressed"]["perplexity"]
+    if result["numerics"]["dtype"] == "float32":
+        tokenizer = Tokenizer(AutoTokenizer.from_pretrained(directory / "model"))
+        text = PerplexityTask(length=24).read(FolderCorpus(evaluation_folder), "fr", tokenizer)
+        nll, scored = 0.0, 0
+        for window, context in zip(text.windows, text.context, strict=True):
+            ids = torch.from_numpy(window)[None]
+            with torch.no_grad():
+                logits = saved.float()(ids).logits[0]
+            each = torch.nn.functional.cross_entropy(
+                logits[context - 1 : -1].double(), ids[0, context:], reduction="sum"
+            )
+            nll, scored = nll + float(each), scored + len(window) - context
+        assert math.exp(nll / scored) == pytest.approx(measured, rel=1e-6)
+    assert run(f"model.path={directory / 'model'}", "languages=[fr]", "pruner=none")[0] == 0
+    again = result_of("model-none-*")["languages"]["fr"]["dense"]["perplexity"]
+    assert again == pytest.approx(measured, rel=1e-6)
 
 
 def test_mask_samples_match_whole_masks(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

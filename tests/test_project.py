@@ -32,13 +32,13 @@ ROOT = Path(__file__).resolve().parent.parent
 ORDER = [
     "demo",
     "errors", "languages", "paths", "store", "shares", "corpora", "tokenizer", "mixes", "sampler", "sparsity",
-    "products", "process", "models", "fast", "skeleton", "blocks", "gram", "moments", "walk", "gather", "pruners",
-    "compress", "evaluators", "metrics", "machine", "trackers", "settings", "inputs", "result", "pipeline", "config",
+    "products", "process", "models", "save", "fast", "skeleton", "blocks", "gram", "moments", "walk", "gather",
+    "pruners", "compress", "evaluators", "metrics", "machine", "trackers", "settings", "inputs", "result", "pipeline", "config",
     "report", "cli", "__main__",
 ]  # fmt: skip
 ENGINE = {"errors", "sparsity", "products", "process", "fast", "skeleton", "blocks", "gram", "moments", "walk",
-          "gather", "pruners", "compress", "evaluators", "metrics", "sampler", "mixes", "shares", "tokenizer", "models",
-          "corpora", "store", "paths", "languages"}  # fmt: skip
+          "gather", "save", "pruners", "compress", "evaluators", "metrics", "sampler", "mixes", "shares", "tokenizer",
+          "models", "corpora", "store", "paths", "languages"}  # fmt: skip
 FORBIDDEN_IN_ENGINE = {"hydra", "omegaconf", "wandb", "datasets", "rich", "pyarrow", "tqdm"}
 
 
