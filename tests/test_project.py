@@ -33,8 +33,8 @@ ORDER = [
     "demo",
     "errors", "languages", "paths", "store", "shares", "corpora", "tokenizer", "mixes", "sampler", "sparsity",
     "products", "process", "models", "save", "fast", "skeleton", "blocks", "gram", "moments", "walk", "gather",
-    "pruners", "compress", "evaluators", "metrics", "machine", "trackers", "settings", "inputs", "result", "pipeline", "config",
-    "report", "cli", "__main__",
+    "pruners", "compress", "evaluators", "metrics", "machine", "trackers", "settings", "inputs", "result", "pipeline",
+    "config", "report", "cli", "__main__",
 ]  # fmt: skip
 ENGINE = {"errors", "sparsity", "products", "process", "fast", "skeleton", "blocks", "gram", "moments", "walk",
           "gather", "save", "pruners", "compress", "evaluators", "metrics", "sampler", "mixes", "shares", "tokenizer",
