@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types lock clean
+.PHONY: help install demo test bench lint types lock clean
 
 help:  ## show this help
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1\t/' | expand -t 12
@@ -29,6 +29,9 @@ demo: $(READY)  ## prune the embedded models by three language mixes and show wh
 
 test: $(READY)  ## run the tests with coverage
 	$(BIN)/pytest --cov --cov-report=term
+
+bench: $(READY)  ## measure the engine against this machine's limit and plain renderings (15 minutes)
+	$(BIN)/python experiments/benchmarks/engine.py
 
 lint: $(READY)  ## check style
 	$(BIN)/ruff check .

@@ -39,11 +39,26 @@ def show_group(group: Group, console: Console) -> None:
     console.print()
 
 
+def markdown(group: Group) -> str:
+    """The same table for a README."""
+    header = ["language", "share, %", "dense ppl", *map(label, group.harm)]
+    rows = [header, ["---"] * len(header)]
+    for code, share in group.shares.items():
+        cells = ["-" if share is None else f"{100 * share:.3g}", f"{group.dense[code]:.1f}"]
+        rows.append([code, *cells, *(str(spreads[code]) for spreads in group.harm.values())])
+    summaries = [group.summary(condition) for condition in group.harm]
+    for row in summaries[0]:
+        rows.append([f"**{row}**", "", "", *(f"{summary[row]:+.3f}" for summary in summaries)])
+    table = "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
+    return f"### {group.model} at sparsity {group.sparsity}\n\n{table}\n"
+
+
 def main() -> int:
     """Print a table per model and sparsity, draw the picture, say what to type next."""
     parser = argparse.ArgumentParser(prog="python -m mbs.report", description=__doc__)
     parser.add_argument("outputs", type=Path, nargs="?", default=Path("outputs"))
     parser.add_argument("--picture", type=Path, help="where to draw; default: OUTPUTS/harm.png")
+    parser.add_argument("--markdown", action="store_true", help="print the tables for a README")
     asked = parser.parse_args()
     console = Console(width=max(WIDTH, Console().width))
     try:
@@ -52,10 +67,15 @@ def main() -> int:
         print(error.line, file=sys.stderr)
         return 2
     for group in found:
-        show_group(group, console)
+        if asked.markdown:
+            print(markdown(group))
+        else:
+            show_group(group, console)
     picture = asked.picture or asked.outputs / "harm.png"
     draw_harm(found, picture)
     console.print(f"picture in {picture}", soft_wrap=True)
+    if asked.markdown:
+        return 0
     if any(group.generated for group in found):
         console.print(f"{GENERATED}; with your own model and text:", soft_wrap=True)
         console.print(
