@@ -128,6 +128,12 @@ def test_plain_mbs_runs_the_embedded_default_and_runs_are_compared(
     printed = capsys.readouterr().out
     assert "says nothing about the real languages" in printed
     assert (outputs / "harm.png").read_bytes()[1:4] == b"PNG"
+    monkeypatch.setattr(sys, "argv", ["report", str(outputs), "--markdown", "--picture", str(outputs / "other.png")])
+    assert report() == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "### demo at sparsity 0.5"
+    assert f"| sw | 1.02 | {one.dense['sw']:.1f} | +" in "\n".join(lines)
+    assert (outputs / "other.png").is_file()
 
 
 def fake_run(seed: int, pruner: str = "wanda", mix: str = "custom", weight: int = 1) -> dict[str, Any]:
