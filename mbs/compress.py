@@ -18,7 +18,7 @@ from mbs.gather import Gathering
 from mbs.moments import Moments, SiteMoments, column_sums
 from mbs.process import one_thread
 from mbs.products import DEFAULT, probe
-from mbs.pruners.base import Pruner, Solution
+from mbs.pruners.base import Pruner, Solution, check_pruner
 from mbs.pruners.masks import count_true
 from mbs.sampler import CalibrationSet
 from mbs.skeleton import Skeleton
@@ -72,6 +72,7 @@ def compress_model(
     Raises MbsError before the first weight is changed when a layer cannot take the pattern or the calibration set is
     missing; later when numbers are not finite.
     """
+    check_pruner(pruner, sparsity)
     check_pattern(blocks, sparsity)
     if pruner.needs and calibration is None:
         raise MbsError(f"pruner {pruner.name} without calibration text", "a calibration set", "corpus.path=FOLDER")
@@ -138,6 +139,7 @@ class _Compress:
             mix = moments.mix() if moments else None
             for linear in site.linears:
                 self._prune(block, linear, moments, mix)
+            del moments, mix  # the second pass needs their memory
         if k < self._last:
             hidden.advance(block)
         self._progress(block)
@@ -149,11 +151,15 @@ class _Compress:
         W = linear.W
         before = W.clone() if gathered else W
         if not _finite(before):
-            raise MbsError(f"block {block.index}: {linear.name} has weights that are NaN or infinite", "finite weights")
+            raise MbsError(
+                f"block {block.index}: {linear.name} has weights that are NaN or infinite",
+                "finite weights",
+                "another copy of the checkpoint",
+            )
         try:
             solution = self._pruner.solve(W, mix, self._sparsity)
         except MbsError as refused:
-            raise MbsError(f"block {block.index}: {refused}") from refused
+            raise MbsError(f"block {block.index}, {linear.name}: {refused}") from refused
         torch.add(as_stored(solution, self._stored or W.dtype), 0.0, out=W)  # -0.0 + 0.0 is +0.0
         if gathered and not _finite(W):
             raise MbsError(

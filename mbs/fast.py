@@ -86,8 +86,9 @@ class _Alibi:
         if self._alibi is not alibi or self._qkv.shape != shape or self._qkv.dtype != fused.dtype:
             self._alibi = alibi
             self._qkv = torch.zeros(shape, dtype=fused.dtype, device=fused.device)
-            self._qkv[0, ..., D:] = 1
-            bias = alibi.view(B, heads, T).float() * math.sqrt(D)
+            power = 2.0 ** math.ceil(math.log2(D) / 2)  # a share for the queries, or float16 overflows on long text
+            self._qkv[0, ..., D:] = power
+            bias = alibi.view(B, heads, T).float() * (math.sqrt(D) / power)
             for column in range(D, D + extra):
                 self._qkv[1, ..., column] = bias
                 bias = bias - self._qkv[1, ..., column].float()

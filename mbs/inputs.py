@@ -12,6 +12,7 @@ from mbs.machine import versions
 from mbs.mixes import Plan, plan
 from mbs.models import checkpoint_digest, context_length, open_tokenizer, resolved_device
 from mbs.paths import slug
+from mbs.pruners.base import check_pruner
 from mbs.sampler import CalibrationSet, sample_segments
 from mbs.settings import Settings
 from mbs.store import digest
@@ -39,6 +40,7 @@ class Inputs:
 
 def gather(settings: Settings) -> Inputs:
     """Read, plan, tokenize and draw; raises MbsError for everything that can be known without the model's weights."""
+    check_pruner(settings.pruner, settings.sparsity)
     languages = evaluated_languages(settings)
     drawn = _plan(settings)
     folder = settings.model.folder()

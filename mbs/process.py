@@ -38,7 +38,11 @@ def kept_pages() -> Iterator[None]:
 
 @contextmanager
 def no_denormals() -> Iterator[None]:
-    """Numbers below 1.2e-38 count as zero: the tail of a softmax is full of them, and processors are slow on them."""
+    """Numbers below 1.2e-38 count as zero: the tail of a softmax is full of them, and processors are slow on them.
+
+    The processor keeps this per thread. The calling thread's is put back; torch's other threads have what the thread
+    had that started them, which is this, for good, only if their first work falls in here.
+    """
     before = float(torch.full((1,), 1e-39).mul_(1.0)) == 0
     torch.set_flush_denormal(True)
     try:

@@ -20,14 +20,14 @@ from transformers.pytorch_utils import Conv1D
 from mbs.blocks import MemoryBlocks
 from mbs.compress import LayerReport, as_stored, compress_model
 from mbs.errors import MbsError
-from mbs.fast import fast
+from mbs.fast import _Alibi, fast
 from mbs.gram import Gram, invert_, symmetric_product
 from mbs.moments import SiteMoments
 from mbs.process import kept_pages, no_denormals, one_thread
 from mbs.products import probe, using
 from mbs.pruners.base import Pruner, Solution
 from mbs.pruners.magnitude import Magnitude
-from mbs.pruners.masks import drop_of_each, select
+from mbs.pruners.masks import drop_of_each, drop_smallest, select, select_by_topk
 from mbs.pruners.published import published
 from mbs.pruners.sparsegpt import SparseGPT, sweep_
 from mbs.pruners.wanda import Wanda
@@ -164,8 +164,10 @@ def test_exact_sparsegpt_is_the_published_one_to_the_bit(architecture: str, spar
 
 def test_exact_refuses_what_the_published_code_cannot_do() -> None:
     W = torch.randn(4, 8)
-    with pytest.raises(MbsError, match="a multiple of 4"):
-        published(W, torch.eye(8), NOfM(2, 4), 0.01, 6)
+    with pytest.raises(MbsError, match=r"a multiple of 4.*try pruner\.block=4$"):
+        SparseGPT(exact=True, block=6).check(NOfM(2, 4))
+    with pytest.raises(MbsError, match=r"try pruner\.variant=false"):
+        compressed(random_model("bloom"), Wanda(variant=True), NOfM(2, 4))
     with pytest.raises(MbsError, match=r"try pruner\.damping=0\.1, or pruner\.exact=false"):
         published(W, -torch.eye(8), HALF, 0.01, 128)
 
@@ -203,11 +205,36 @@ def test_drop_of_each_is_a_stable_sort(m: int, columns: int, data: st.DataObject
     assert torch.equal(drop_of_each(groups, count), expected)
 
 
-def test_selection_on_a_gpu_finds_the_same_threshold(monkeypatch: pytest.MonkeyPatch) -> None:
-    score = torch.randn(5, 31, generator=torch.Generator().manual_seed(0))
-    for count in (1, 15, 31):
-        by_topk = score.topk(count, dim=1, largest=False, sorted=False).values.amax(dim=1, keepdim=True)
-        assert torch.equal(select(score, count), by_topk)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_selection_by_partition_and_by_topk_agree(dtype: torch.dtype) -> None:
+    for score in (torch.randn(5, 301, generator=torch.Generator().manual_seed(0)), torch.ones(5, 301)):
+        score = score.to(dtype)
+        for count in (1, 150, 301):
+            assert torch.equal(select(score, count), select_by_topk(score, count))
+            assert int((~drop_smallest(score, count)).sum()) == 5 * count
+
+
+@pytest.mark.parametrize("shape", [(4, 8), (1, 8)])
+def test_solving_leaves_the_old_weights_alone(shape: tuple[int, int]) -> None:
+    R, C = shape
+    site = SiteMoments(frozenset({"sq", "gram"}), "site", 1, C, CPU, "none")
+    site.add(torch.randn(1, 40, C, generator=torch.Generator().manual_seed(0)), [0])
+    W = torch.randn(C, R, generator=torch.Generator().manual_seed(1)).t()
+    before = W.clone()
+    new = SparseGPT().solve(W, site.mix(), HALF).W
+    assert torch.equal(W, before)
+    assert not (torch.signbit(new) & (new == 0)).any()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_the_folded_bias_keeps_its_digits(dtype: torch.dtype) -> None:
+    """What query and key features make of it: heads of 128, a steep slope, a length at which float16 is near its end."""
+    B, T, heads, D = 1, 8000, 2, 128
+    slopes = torch.tensor([0.84, 0.01])[:, None, None]
+    alibi = (slopes * torch.arange(T)).to(dtype)
+    qkv = _Alibi()._with_bias(torch.zeros(B, T, heads, 3, D, dtype=dtype), alibi).double()
+    folded = (qkv[0, 0, ..., D:] * qkv[1, 0, ..., D:]).sum(-1) / math.sqrt(D)
+    assert torch.allclose(folded, alibi[:, 0].double(), rtol=2.0**-15, atol=1e-6)
 
 
 def test_a_dead_feature_loses_its_weights() -> None:
@@ -283,7 +310,9 @@ def test_damping_is_raised_by_the_schedule_and_then_refused() -> None:
 
 def test_a_refused_matrix_is_named_with_its_block(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mbs.gram.invert_", lambda H: False)
-    with pytest.raises(MbsError, match=r"^block 0: the Gram matrix of transformer\.h\.0\..*over 144 tokens"):
+    with pytest.raises(
+        MbsError, match=r"^block 0, transformer\.h\.0\.\S+: the Gram matrix of transformer\.h\.0\..*over 144 tokens"
+    ):
         compressed(random_model("bloom"), SparseGPT(), HALF)
 
 

@@ -25,7 +25,10 @@ class Solution:
 
 
 class Pruner(Protocol):
-    """A pruning method; a new one is one file and one yaml."""
+    """A pruning method; a new one is one file and one yaml.
+
+    One that cannot take every sparsity has a method `check(sparsity)`, which raises MbsError.
+    """
 
     @property
     def name(self) -> str:
@@ -44,6 +47,13 @@ class Pruner(Protocol):
     def solve(self, W: Tensor, moments: Moments | None, sparsity: Sparsity) -> Solution:
         """The pruned matrix; `moments` is None for a pruner that needs none. The linears of a site share theirs."""
         ...
+
+
+def check_pruner(pruner: Pruner, sparsity: Sparsity) -> None:
+    """Raise MbsError, where the pruner has objections, before anything is loaded."""
+    objections = getattr(pruner, "check", None)
+    if objections is not None:
+        objections(sparsity)
 
 
 def masked(W: Tensor, mask: Tensor) -> Solution:

@@ -48,9 +48,14 @@ def count_true(mask: Tensor) -> int:
 
 def select(score: Tensor, count: int) -> Tensor:
     """The `count`-th smallest of each row `[rows, n]`, as `[rows, 1]`, without a sort."""
-    if score.device.type == "cpu":
-        values = score.contiguous().float().numpy()
-        return torch.from_numpy(np.partition(values, count - 1, axis=1)[:, count - 1 : count].copy()).to(score.dtype)
+    if score.device.type != "cpu":
+        return select_by_topk(score, count)
+    values = (score if score.dtype == torch.float64 else score.float()).contiguous().numpy()
+    return torch.from_numpy(np.partition(values, count - 1, axis=1)[:, count - 1 : count].copy()).to(score.dtype)
+
+
+def select_by_topk(score: Tensor, count: int) -> Tensor:
+    """The same as `select`, on a GPU."""
     return score.topk(count, dim=1, largest=False, sorted=False).values.amax(dim=1, keepdim=True)
 
 

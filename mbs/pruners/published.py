@@ -14,11 +14,9 @@ def published(W: Tensor, H: Tensor, sparsity: Sparsity, damping: float, block: i
     """W `[R, C]` pruned with `H = 2/N X X^T` `[C, C]` by the same torch operations as the authors' code.
 
     Its threshold is that of the authors, too: a block loses every weight whose score is at most the one at position
-    `ratio * numel` of the sorted scores, so one more than asked for, and all that tie with it. Raises MbsError where
-    the block is no multiple of m, or H is not positive definite.
+    `ratio * numel` of the sorted scores, so one more than asked for, and all that tie with it. For n of m the
+    block must be a multiple of m. Raises MbsError where H is not positive definite.
     """
-    if isinstance(sparsity, NOfM) and block % sparsity.m:
-        raise MbsError(f"pruner.exact=true with pruner.block={block}", f"a multiple of {sparsity.m}, as published")
     W, H = W.float().clone(), H.clone()
     C = W.shape[1]
     dead = torch.diag(H) == 0
@@ -60,9 +58,9 @@ def _inverse_factor(H: Tensor, damping: float) -> Tensor:
     try:
         U: Tensor = torch.linalg.cholesky(torch.cholesky_inverse(torch.linalg.cholesky(H)), upper=True)
         return U
-    except RuntimeError as error:  # torch's LinAlgError is one
+    except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]
         raise MbsError(
-            f"pruner.exact=true: a Gram matrix is not positive definite with damping {damping:g}",
+            f"pruner.exact=true: the Gram matrix is not positive definite with damping {damping:g}",
             "more calibration text; the published algorithm has no other way",
             f"pruner.damping={10 * damping:g}, or pruner.exact=false, which raises the damping by itself",
         ) from error

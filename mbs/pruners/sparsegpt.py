@@ -38,7 +38,17 @@ class SparseGPT:
         if not isinstance(self.block, int) or isinstance(self.block, bool) or self.block < 1:
             raise MbsError(f"pruner.block={self.block}", "a whole number of one or more", "pruner.block=128")
         if not isinstance(self.exact, bool):
-            raise MbsError(f"pruner.exact={self.exact}", "true or false")
+            raise MbsError(f"pruner.exact={self.exact}", "true or false", "pruner.exact=true")
+
+    def check(self, sparsity: Sparsity) -> None:
+        """Raise MbsError where the published code cannot do it: its blocks hold whole groups."""
+        if self.exact and isinstance(sparsity, NOfM) and self.block % sparsity.m:
+            whole = max(1, self.block // sparsity.m) * sparsity.m
+            raise MbsError(
+                f"pruner.exact=true with pruner.block={self.block} and groups of {sparsity.m}",
+                f"a multiple of {sparsity.m}, as published",
+                f"pruner.block={whole}",
+            )
 
     @property
     def needs(self) -> frozenset[str]:
@@ -55,7 +65,7 @@ class SparseGPT:
             return published(W, moments.hessian, sparsity, self.damping, self.block)
         assert moments.gram is not None
         factor = moments.gram.factor(self.damping)
-        Wt = W.t().float().contiguous()
+        Wt = W.t().to(torch.float32, copy=True, memory_format=torch.contiguous_format)
         Wt[moments.gram.G.diagonal() == 0] = 0
         keep = sweep_(Wt, factor.V, sparsity, self.block)
         notes = {"damping": factor.damping, "condition": factor.condition}
@@ -66,13 +76,15 @@ def sweep_(Wt: Tensor, V: Tensor, sparsity: Sparsity, block: int) -> Tensor:
     """Prune and update `Wt` `[C, R]` (float32, the transpose of W) in place; the mask `[C, R]`.
 
     `V` is the transpose of the paper's `U`: column i of V holds how the error of input i is passed on. Equal scores go
-    in the order of inputs. Counts are exact: after each block, as many weights are gone as `sparsity` asks for so far.
+    in the order of inputs. For n of m, which needs no block, its size is rounded to whole groups. Counts are exact: after
+    each block, as many weights are gone as `sparsity` asks for so far.
     """
     C, R = Wt.shape
     d = V.diagonal()[:, None]
     keep = torch.ones(C, R, dtype=torch.bool, device=Wt.device)
     inner = INNER if not isinstance(sparsity, NOfM) else -(-INNER // sparsity.m) * sparsity.m
     outer = max(inner, block - block % inner) if isinstance(sparsity, NOfM) else block
+    outer = min(outer, C)
     E = torch.empty(outer, R, device=Wt.device)
     for b, e in _steps(0, C, outer):
         if isinstance(sparsity, Unstructured):
@@ -90,6 +102,7 @@ def sweep_(Wt: Tensor, V: Tensor, sparsity: Sparsity, block: int) -> Tensor:
                 Wt[i + 1 : t].addr_(V[i + 1 : t, i], error, alpha=-1)
             Wt[t:e].addmm_(V[t:e, s:t], E[s - b : t - b], alpha=-1)
         Wt[e:].addmm_(V[e:, b:e], E[: e - b], alpha=-1)
+    Wt.add_(0.0)  # -0.0 + 0.0 is +0.0
     return keep
 
 

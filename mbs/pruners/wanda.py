@@ -11,7 +11,7 @@ from mbs.errors import MbsError
 from mbs.moments import Moments
 from mbs.pruners.base import Solution, masked
 from mbs.pruners.masks import drop_smallest, keep_mask
-from mbs.sparsity import Sparsity, Unstructured
+from mbs.sparsity import NOfM, Sparsity, Unstructured
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Wanda:
     """Score `|W_ij| * ||X_j||_2` (Sun et al., 2024, equation 1), compared within each output row; no weight update.
 
     The `variant` of the published code lets rows differ: each loses its smallest scores up to the same part of the
-    row's sum. It holds for unstructured sparsity.
+    row's sum. It is for unstructured sparsity only.
     """
 
     variant: bool = False
@@ -28,7 +28,16 @@ class Wanda:
 
     def __post_init__(self) -> None:
         if not isinstance(self.variant, bool):
-            raise MbsError(f"pruner.variant={self.variant}", "true or false")
+            raise MbsError(f"pruner.variant={self.variant}", "true or false", "pruner.variant=true")
+
+    def check(self, sparsity: Sparsity) -> None:
+        """Raise MbsError for the variant with n of m, where rows cannot differ."""
+        if self.variant and isinstance(sparsity, NOfM):
+            raise MbsError(
+                f"pruner.variant=true with sparsity={sparsity.name}",
+                "sparsity=unstructured, as rows of a pattern cannot differ",
+                "pruner.variant=false",
+            )
 
     def solve(self, W: Tensor, moments: Moments | None, sparsity: Sparsity) -> Solution:
         """W `[R, C]` with the lowest scores set to zero; scores are float32."""
