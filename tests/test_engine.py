@@ -228,7 +228,7 @@ def test_solving_leaves_the_old_weights_alone(shape: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 def test_the_folded_bias_keeps_its_digits(dtype: torch.dtype) -> None:
-    """What query and key features make of it: heads of 128, a steep slope, a length at which float16 is near its end."""
+    """What query and key features make of it: heads of 128, a steep slope, a length at which float16 ends."""
     B, T, heads, D = 1, 8000, 2, 128
     slopes = torch.tensor([0.84, 0.01])[:, None, None]
     alibi = (slopes * torch.arange(T)).to(dtype)

@@ -76,8 +76,8 @@ def sweep_(Wt: Tensor, V: Tensor, sparsity: Sparsity, block: int) -> Tensor:
     """Prune and update `Wt` `[C, R]` (float32, the transpose of W) in place; the mask `[C, R]`.
 
     `V` is the transpose of the paper's `U`: column i of V holds how the error of input i is passed on. Equal scores go
-    in the order of inputs. For n of m, which needs no block, its size is rounded to whole groups. Counts are exact: after
-    each block, as many weights are gone as `sparsity` asks for so far.
+    in the order of inputs. For n of m, which needs no block, its size is rounded to whole groups. Counts are exact:
+    after each block, as many weights are gone as `sparsity` asks for so far.
     """
     C, R = Wt.shape
     d = V.diagonal()[:, None]
