@@ -24,7 +24,8 @@ def draw_harm(groups: Sequence[Group], file: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 0.6 + 3.2 * len(groups)), dpi=120, layout="constrained")
+    languages = max((len(group.dense) for group in groups), default=0)
+    figure = Figure(figsize=(max(9, 0.65 * languages), 0.6 + 3.2 * len(groups)), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     for axes, group in zip(figure.subplots(len(groups), 1, squeeze=False)[:, 0], groups, strict=True):
         codes = list(group.dense)
@@ -44,7 +45,7 @@ def draw_harm(groups: Sequence[Group], file: Path) -> None:
         ticks = [
             code if share is None else f"{code}\n{100 * share:.3g} %" for code, share in zip(codes, shares, strict=True)
         ]
-        axes.set_xticks(range(len(codes)), ticks)
+        axes.set_xticks(range(len(codes)), ticks, fontsize=8)
         axes.axhline(0, color="black", linewidth=0.5)
         axes.set_ylabel("harm, nats per token")
         note = f" ({GENERATED})" if group.generated else ""
