@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
-LIBRARIES = ("mbs", "torch", "transformers", "tokenizers", "safetensors", "numpy", "hydra-core", "omegaconf")
+LIBRARIES = ("mbs", "torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "lm-eval",
+             "py3langid", "hydra-core", "omegaconf")  # fmt: skip
 
 
 def versions() -> dict[str, str]:
