@@ -18,7 +18,8 @@ from mbs.errors import MbsError, unknown
 class Language:
     """One row of the table; a data set's code is None where it is known not to have the language.
 
-    `mc4` is the code that mC4 and Wikipedia share; not every Wikipedia language is in mC4.
+    `mc4` is the code that mC4 and Wikipedia share; not every Wikipedia language is in mC4. `collection` marks a text
+    that is measured like a language, but is none: summaries over languages leave it out.
     """
 
     code: str
@@ -32,6 +33,7 @@ class Language:
     fineweb2: str | None = None
     flores: str | None = None
     mc4: str | None = None
+    collection: bool = False
 
 
 def _row(
@@ -76,7 +78,7 @@ _ROWS = (
     _row("sw", "Swahili", "Latn", _NC, 236_482_543, "swh", xlsum="swahili", xnli="sw"),
     _row("yo", "Yoruba", "Latn", _NC, 89_695_835, "yor", xlsum="yoruba"),
     _row("ig", "Igbo", "Latn", _NC, 14_078_521, "ibo", xlsum="igbo"),
-    # The other languages of XNLI and XCOPA.
+    # The other languages of XNLI, XCOPA, PAWS-X and XStoryCloze.
     _row("bg", "Bulgarian", "Cyrl", _IE, None, "bul", xnli="bg"),
     _row("de", "German", "Latn", _IE, None, "deu", xnli="de"),
     _row("el", "Greek", "Grek", _IE, None, "ell", xnli="el"),
@@ -87,6 +89,9 @@ _ROWS = (
     _row("ht", "Haitian Creole", "Latn", "French-based creole", None, "hat"),
     _row("it", "Italian", "Latn", _IE, None, "ita"),
     _row("qu", "Quechua", "Latn", "Quechuan", None, "quy"),
+    _row("ja", "Japanese", "Jpan", "Japonic", None, "jpn", xlsum="japanese"),
+    _row("ko", "Korean", "Kore", "Koreanic", None, "kor", fineweb2="kor_Hang", flores="kor_Hang", xlsum="korean"),
+    _row("my", "Burmese", "Mymr", _ST, None, "mya", xlsum="burmese"),
     # The other natural languages of ROOTS.
     _row("ca", "Catalan", "Latn", _IE, 17_790_000_000, "cat"),
     _row("ml", "Malayalam", "Mlym", _DR, 3_660_000_000, "mal"),
@@ -114,6 +119,8 @@ _ROWS = (
     _row("tum", "Tumbuka", "Latn", _NC, None, "tum", cc100=None),
     _row("tw", "Twi", "Latn", _NC, None, "twi", cc100=None),
     _row("wo", "Wolof", "Latn", _NC, None, "wol"),
+    # The paper's 21st text.
+    Language("wikitext2", "WikiText-2 (English)", "Latn", _IE, collection=True),
 )  # fmt: skip
 
 LANGUAGES: Mapping[str, Language] = MappingProxyType({row.code: row for row in _ROWS})

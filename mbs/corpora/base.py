@@ -11,11 +11,17 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class Document:
-    """One text with an id that is unique within its language."""
+    """One text with an id that is unique within its language; `stated` where the text's own source gives the id."""
 
     id: str
     text: str
     source: str | None = None
+    stated: bool = False
+
+    @property
+    def identifies(self) -> bool:
+        """Whether the same id elsewhere means the same document: a mere number or a counted id does not."""
+        return self.stated and not self.id.isdecimal()
 
     @property
     def content_hash(self) -> str:

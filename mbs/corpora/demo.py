@@ -18,7 +18,7 @@ class GeneratedDocument(Document):
     """One document of the world; its text is made when it is first asked for."""
 
     def __init__(self, language: str, seed: int, split: str, number: int, parallel: bool) -> None:
-        self.__dict__.update(id=f"{split}-{seed}-{number:06d}", source=None)
+        self.__dict__.update(id=f"{split}-{seed}-{number:06d}", source=None, stated=False)
         self.__dict__["key"] = (language, seed, split, number, parallel)
 
     @cached_property

@@ -6,6 +6,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -89,7 +90,7 @@ class FolderCorpus:
         self._check_form(documents, language, file)
         if self.normalize is None:
             return documents
-        return tuple(Document(d.id, unicodedata.normalize("NFC", d.text), d.source) for d in documents)
+        return tuple(replace(d, text=unicodedata.normalize("NFC", d.text)) for d in documents)
 
     def _check_form(self, documents: Sequence[Document], language: str, file: Path) -> None:
         share = composed_share("\n".join(document.text for document in documents)[:CHECKED_CHARACTERS])
@@ -122,5 +123,6 @@ def _json_lines(file: Path, text: str, language: str) -> list[Document]:
             raise MbsError(f"{file}:{number} repeats the id '{identity}'", "ids that differ")
         seen.add(identity)
         source = row.get("source")
-        documents.append(Document(identity, row["text"], None if source is None else str(source)))
+        stated = row.get("id") is not None
+        documents.append(Document(identity, row["text"], None if source is None else str(source), stated))
     return documents
