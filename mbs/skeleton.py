@@ -111,7 +111,6 @@ class Skeleton:
         self.model = model
         self.device = next(model.parameters()).device
         self.vocabulary = int(cast(nn.Linear, model.get_output_embeddings()).weight.shape[0])
-        self.context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
         ids = torch.arange(1, PROBE_TOKENS + 1, device=self.device)[None] % self.vocabulary
         self.calls = trace(model, ids)
         self.chain = find_blocks(self.calls)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mbs.blocks import Block, Blocks
 from mbs.skeleton import Arguments, Skeleton
+from mbs.tokenizer import Array
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,21 @@ class Batch:
 
     ids: Tensor
     rows: tuple[int, ...]
+
+
+def right_padded(sequences: Sequence[Sequence[int] | Array], tokens: int) -> list[Batch]:
+    """The sequences from long to short, as many at a time as `tokens` padded tokens allow (at least one)."""
+    order = sorted(range(len(sequences)), key=lambda row: (-len(sequences[row]), row))
+    batches: list[Batch] = []
+    while order:
+        longest = len(sequences[order[0]])
+        size = max(1, tokens // longest)
+        rows, order = order[:size], order[size:]
+        ids = torch.zeros(len(rows), longest, dtype=torch.long)
+        for i, row in enumerate(rows):
+            ids[i, : len(sequences[row])] = torch.as_tensor(sequences[row])
+        batches.append(Batch(ids, tuple(rows)))
+    return batches
 
 
 class Hidden:

@@ -19,8 +19,8 @@ from mbs.blocks import MemoryBlocks
 from mbs.corpora.folder import FolderCorpus
 from mbs.errors import MbsError
 from mbs.evaluators import perplexity
-from mbs.evaluators.perplexity import batches, score_text
-from mbs.evaluators.windows import LanguageText, PerplexityTask, Unit
+from mbs.evaluators.perplexity import TextScores, batches, measure_text, sampled_tokens, score_text, unit_of_sampled
+from mbs.evaluators.windows import LanguageText, PerplexityTask, Unit, evenly_spaced
 from mbs.metrics import LanguageResult, Scores, compare, low_resource, scores, summarize
 from mbs.shares import declare_shares
 from mbs.skeleton import Skeleton
@@ -49,7 +49,8 @@ def plain_nll(model: PreTrainedModel, text: LanguageText) -> np.ndarray:
 def test_nll_equals_full_logits(
     architecture: str, protocol: str, evaluation_folder: Path, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(perplexity, "LOGITS_AT_ONCE", 400 * 7)  # several chunks of 7 tokens
+    monkeypatch.setattr(perplexity, "LOGITS_AT_ONCE", 0)
+    monkeypatch.setattr(perplexity, "TOKENS_AT_ONCE", 7)  # several chunks of 7 tokens
     model = random_model(architecture)
     skeleton = Skeleton(model)
     text = read(evaluation_folder, tokenizer, "sw", protocol)
@@ -131,11 +132,83 @@ def test_a_score_that_is_not_finite_is_refused(evaluation_folder: Path, tokenize
 @pytest.mark.parametrize(
     ("fields", "words"),
     [({"protocol": "document"}, "try 'documents'"), ({"documents": 0}, "evaluation.documents=0"),
-     ({"documents": True}, "evaluation.documents=True"), ({"length": 1}, "evaluation.length=1")],
+     ({"documents": True}, "evaluation.documents=True"), ({"length": 1}, "evaluation.length=1"),
+     ({"windows": 0}, "evaluation.windows=0"), ({"split": "half"}, "evaluation.split"),
+     ({"divergence": -1}, "evaluation.divergence=-1")],
 )  # fmt: skip
 def test_wrong_tasks_are_refused(fields: dict[str, Any], words: str) -> None:
     with pytest.raises(MbsError, match=words):
         PerplexityTask(**fields)
+
+
+def plain_distributions(model: PreTrainedModel, text: LanguageText) -> torch.Tensor:
+    """Log-probabilities at every scored token, in the order of the windows."""
+    with torch.no_grad():
+        return torch.cat([
+            model(torch.from_numpy(window)[None], use_cache=False).logits[0, context - 1 : -1].double().log_softmax(-1)
+            for window, context in zip(text.windows, text.context, strict=True)
+        ])  # fmt: skip
+
+
+@pytest.mark.parametrize("sample", [10, 10_000])
+def test_divergence_and_confidence_equal_full_distributions(
+    evaluation_folder: Path, tokenizer: Tokenizer, sample: int
+) -> None:
+    text = read(evaluation_folder, tokenizer, "sw", "documents")
+    dense_model, other_model = random_model("bloom"), random_model("bloom")
+    with torch.no_grad():  # the blocks differ, the head does not
+        other_model.get_submodule("transformer.h.1.mlp.dense_4h_to_h").weight.mul_(-5)  # type: ignore[operator]
+    made: dict[str, TextScores] = {}
+    for name, model in (("dense", dense_model), ("other", other_model)):
+        skeleton = Skeleton(model)
+        states = made["dense"].states if made else None
+        made[name] = measure_text(skeleton, MemoryBlocks(skeleton), text, 100, sample, states)
+    ln_p, ln_q = plain_distributions(dense_model, text), plain_distributions(other_model, text)
+    every = (ln_p.exp() * (ln_p - ln_q)).sum(-1).numpy()
+    tokens = sampled_tokens(text, sample)
+    assert len(tokens) == len(set(tokens.tolist())) == min(sample, text.tokens)
+    assert np.allclose(made["other"].divergence, every[tokens], rtol=1e-3, atol=1e-6)
+    assert every.max() > 1e-3
+    owners = np.repeat(text.unit_of_window, [size[0] for size in text.sizes])
+    assert unit_of_sampled(text, sample).tolist() == owners[tokens].tolist()
+    top, likeliest = ln_q.exp().max(-1)
+    targets = np.concatenate([w[c:] for w, c in zip(text.windows, text.context, strict=True)])
+    number, confidence, right = made["other"].confidence
+    assert number.sum() == text.tokens
+    assert confidence.sum() == pytest.approx(top.sum().item(), rel=1e-5)
+    assert right.sum() == (likeliest.numpy() == targets).sum()
+    assert np.all(confidence <= number * (np.arange(1000) + 1) / 1000 + 1e-6)
+    same = measure_text(Skeleton(dense_model), MemoryBlocks(Skeleton(dense_model)), text, 100, sample,
+                        made["dense"].states)  # fmt: skip
+    assert np.abs(same.divergence).max() < 1e-6
+
+
+@pytest.mark.parametrize("protocol", ["documents", "paper"])
+def test_capped_windows_are_evenly_spaced_and_keep_their_sizes(
+    evaluation_folder: Path, tokenizer: Tokenizer, protocol: str
+) -> None:
+    whole = read(evaluation_folder, tokenizer, "zh-Hans", protocol)
+    total = len(whole.windows)
+    for count in (1, 2, total - 1, total, total + 5):
+        text = evenly_spaced(whole, count)
+        assert len(text.windows) == min(count, total) == total - text.dropped_windows
+        assert text.tokens == sum(len(w) - c for w, c in zip(text.windows, text.context, strict=True))
+        assert {unit.id for unit in text.units} <= {unit.id for unit in whole.units}
+        for number, unit in enumerate(text.units):
+            mine = [size for size, owner in zip(text.sizes, text.unit_of_window, strict=True) if owner == number]
+            assert (unit.tokens, unit.bytes, unit.characters) == tuple(map(sum, zip(*mine, strict=True)))
+    assert np.array_equal(evenly_spaced(whole, 1).windows[0], whole.windows[total // 2])
+
+
+def test_halves_of_the_documents_part_them(evaluation_folder: Path, tokenizer: Tokenizer) -> None:
+    corpus = FolderCorpus(evaluation_folder)
+    ids = {
+        split: [unit.id for unit in PerplexityTask(length=LENGTH, split=split).read(corpus, "sw", tokenizer).units]
+        for split in ("all", "first", "second")
+    }
+    assert ids == {"all": ["sw-0", "sw-1", "sw-2"], "first": ["sw-0", "sw-1"], "second": ["sw-2"]}
+    with pytest.raises(MbsError, match=r"evaluation\.split=first, but .*sw\.txt holds one document"):
+        PerplexityTask(documents=1, split="first").read(corpus, "sw", tokenizer)
 
 
 def test_too_few_documents_or_too_little_text_is_refused(evaluation_folder: Path, tokenizer: Tokenizer) -> None:

@@ -11,9 +11,10 @@ import numpy as np
 
 from mbs.corpora.base import Corpus, Document
 from mbs.errors import MbsError, unknown
-from mbs.tokenizer import Array, Tokenizer
+from mbs.tokenizer import Array, Encoded, Tokenizer
 
 PROTOCOLS = ("documents", "paper")
+SPLITS = ("all", "first", "second")
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,10 @@ class PerplexityTask:
     the model expects one); nothing is dropped. `paper`: the documents joined by
     blank lines, cut into windows of `length`, the tail dropped, the first token of a window not scored (Zeng et al.,
     2024, evaluation code). The text is that of `corpus`, or of the folder `path`.
+
+    `split` takes the first or the second half of the documents: what is chosen by looking at scores looks at the first,
+    and what is reported of it is measured on the second. `windows` takes that many windows per language, evenly spaced.
+    On `divergence` tokens per language, evenly spaced, the whole distributions of the two models are compared.
     """
 
     path: str | None = None
@@ -33,17 +38,31 @@ class PerplexityTask:
     length: int = 2048
     normalize: str | None = None
     corpus: Corpus | None = None
+    windows: int | None = None
+    split: str = "all"
+    divergence: int = 2048
 
     def __post_init__(self) -> None:
         if self.protocol not in PROTOCOLS:
             raise unknown("evaluation.protocol", str(self.protocol), PROTOCOLS)
-        if self.documents is not None and not _whole(self.documents, 1):
-            raise MbsError(f"evaluation.documents={self.documents}", "a whole number of one or more, or null for all")
+        if self.split not in SPLITS:
+            raise unknown("evaluation.split", str(self.split), SPLITS)
+        for key in ("documents", "windows"):
+            value = getattr(self, key)
+            if value is not None and not _whole(value, 1):
+                raise MbsError(f"evaluation.{key}={value}", "a whole number of one or more, or null for all")
         if not _whole(self.length, 2):
             raise MbsError(f"evaluation.length={self.length}", "a whole number of two or more")
+        if not _whole(self.divergence, 0):
+            raise MbsError(f"evaluation.divergence={self.divergence}", "a whole number of tokens, 0 for none")
 
-    def read(self, corpus: Corpus, language: str, tokenizer: Tokenizer) -> LanguageText:
-        """The windows of one language; the first `documents` documents are the same in every language."""
+    @property
+    def whole_documents(self) -> bool:
+        """Whether every unit of the scores is a whole document."""
+        return self.protocol == "documents" and self.windows is None
+
+    def chosen(self, corpus: Corpus, language: str) -> Sequence[Document]:
+        """The documents of one language that are measured; their numbers are the same in every language."""
         documents = corpus.documents(language)[: self.documents]
         if self.documents is not None and len(documents) < self.documents:
             raise MbsError(
@@ -51,16 +70,31 @@ class PerplexityTask:
                 "as many documents in every language",
                 f"evaluation.documents={len(documents)}",
             )
+        if self.split == "all":
+            return documents
+        if len(documents) < 2:
+            raise MbsError(
+                f"evaluation.split={self.split}, but {corpus.location(language)} holds one document",
+                "two documents or more to split",
+                "evaluation.split=all",
+            )
+        half = (len(documents) + 1) // 2
+        return documents[:half] if self.split == "first" else documents[half:]
+
+    def read(self, corpus: Corpus, language: str, tokenizer: Tokenizer) -> LanguageText:
+        """The windows of one language."""
+        documents = self.chosen(corpus, language)
         if self.protocol == "documents":
-            return by_document(language, documents, tokenizer, self.length)
-        text = by_window(language, documents, tokenizer, self.length)
+            text = by_document(language, documents, tokenizer, self.length)
+        else:
+            text = by_window(language, documents, tokenizer, self.length)
         if not text.windows:
             raise MbsError(
                 f"{corpus.location(language)} does not fill one window of evaluation.length={self.length} tokens",
                 "more text with evaluation.protocol=paper, which drops what does not fill a window",
                 "a smaller evaluation.length, or evaluation.protocol=documents",
             )
-        return text
+        return text if self.windows is None else evenly_spaced(text, self.windows)
 
 
 @dataclass(frozen=True)
@@ -76,13 +110,23 @@ class Unit:
 
 @dataclass(frozen=True)
 class LanguageText:
-    """A language's windows of tokens; all but the first `context` tokens of a window are scored, for its unit."""
+    """A language's windows of tokens; all but the first `context` tokens of a window are scored, for its unit.
+
+    `sizes` holds the scored tokens, bytes and characters of each window; `dropped_windows` how many a cap left out.
+    """
 
     language: str
     windows: tuple[Array, ...]
     context: tuple[int, ...]
     unit_of_window: tuple[int, ...]
     units: tuple[Unit, ...]
+    sizes: tuple[tuple[int, int, int], ...]
+    dropped_windows: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens are scored."""
+        return sum(unit.tokens for unit in self.units)
 
     @cached_property
     def content_hash(self) -> str:
@@ -103,6 +147,7 @@ def by_document(language: str, documents: Sequence[Document], tokenizer: Tokeniz
         raise MbsError(f"evaluation.length={length}", f"{2 + len(again)} or more")
     unit_of_window: list[int] = []
     units: list[Unit] = []
+    sizes: list[tuple[int, int, int]] = []
     for document, encoded in zip(documents, tokenizer.measure([d.text for d in documents]), strict=True):
         done = 0
         while done < len(encoded.ids):
@@ -111,10 +156,10 @@ def by_document(language: str, documents: Sequence[Document], tokenizer: Tokeniz
             windows.append(np.concatenate([before, fresh]).astype(np.int64))
             context.append(len(before))
             unit_of_window.append(len(units))
+            sizes.append(_size(encoded, done, done + len(fresh)))
             done += len(fresh)
-        size = (len(encoded.ids), int(encoded.bytes.sum()), int(encoded.characters.sum()))
-        units.append(Unit(document.id, document.content_hash, *size))
-    return LanguageText(language, tuple(windows), tuple(context), tuple(unit_of_window), tuple(units))
+        units.append(Unit(document.id, document.content_hash, *_size(encoded, 0, done)))
+    return LanguageText(language, tuple(windows), tuple(context), tuple(unit_of_window), tuple(units), tuple(sizes))
 
 
 def by_window(language: str, documents: Sequence[Document], tokenizer: Tokenizer, length: int) -> LanguageText:
@@ -122,14 +167,43 @@ def by_window(language: str, documents: Sequence[Document], tokenizer: Tokenizer
     (encoded,) = tokenizer.measure(["\n\n".join(document.text for document in documents)])
     windows: list[Array] = []
     units: list[Unit] = []
+    sizes: list[tuple[int, int, int]] = []
     for start in range(0, len(encoded.ids) - length + 1, length):
         window = encoded.ids[start : start + length]
-        scored = slice(start + 1, start + length)
-        size = (length - 1, int(encoded.bytes[scored].sum()), int(encoded.characters[scored].sum()))
+        sizes.append(_size(encoded, start + 1, start + length))
         content = hashlib.sha256(window.astype("<i8").tobytes()).hexdigest()
-        units.append(Unit(f"{language}-window-{len(units)}", content, *size))
+        units.append(Unit(f"{language}-window-{len(units)}", content, *sizes[-1]))
         windows.append(window)
-    return LanguageText(language, tuple(windows), (1,) * len(units), tuple(range(len(units))), tuple(units))
+    every = tuple(range(len(units)))
+    return LanguageText(language, tuple(windows), (1,) * len(units), every, tuple(units), tuple(sizes))
+
+
+def evenly_spaced(text: LanguageText, count: int) -> LanguageText:
+    """At most `count` of the windows, evenly spaced over all; units keep what is left of them, or vanish."""
+    total = len(text.windows)
+    if count >= total:
+        return text
+    kept = [(2 * number + 1) * total // (2 * count) for number in range(count)]
+    left: dict[int, list[int]] = {}
+    for row in kept:
+        left.setdefault(text.unit_of_window[row], []).append(row)
+    units = [
+        Unit(text.units[unit].id, text.units[unit].content_hash, *np.sum([text.sizes[row] for row in rows], 0).tolist())
+        for unit, rows in left.items()
+    ]
+    return LanguageText(
+        text.language,
+        tuple(text.windows[row] for row in kept),
+        tuple(text.context[row] for row in kept),
+        tuple(number for number, rows in enumerate(left.values()) for _ in rows),
+        tuple(units),
+        tuple(text.sizes[row] for row in kept),
+        text.dropped_windows + total - count,
+    )
+
+
+def _size(encoded: Encoded, start: int, end: int) -> tuple[int, int, int]:
+    return end - start, int(encoded.bytes[start:end].sum()), int(encoded.characters[start:end].sum())
 
 
 def _whole(value: object, least: int) -> bool:
