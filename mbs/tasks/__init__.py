@@ -1,0 +1,1 @@
+"""Zero-shot tasks per language, prompted and scored by lm-eval."""
