@@ -26,7 +26,7 @@ NUMBER_AS_GROUP = re.compile(r"\+{0,2}sparsity=([\d.:%,]+)$")
 def main() -> None:
     """Entry point of `mbs` and `python -m mbs`."""
     sys.argv = [sys.argv[0], *with_own_groups(sys.argv[1:])]
-    sys.exit(_guarded(sys.argv[1:]))
+    sys.exit(guarded(_hydra, sys.argv[1:]))
 
 
 def with_own_groups(arguments: Sequence[str]) -> list[str]:
@@ -39,13 +39,13 @@ def with_own_groups(arguments: Sequence[str]) -> list[str]:
     return [*arguments, *(f"{group}=local" for group in sorted(named - chosen))]
 
 
-def _guarded(arguments: list[str]) -> int:
-    """Run, and turn every known mistake into one line; a user who set HYDRA_FULL_ERROR=1 gets the traceback."""
+def guarded(command: Callable[[], object], arguments: list[str]) -> int:
+    """Run a Hydra command, and turn every known mistake into one line; HYDRA_FULL_ERROR=1 asks for the traceback."""
     wants_traceback = os.environ.get(FULL_ERROR) == "1"
     os.environ[FULL_ERROR] = "1"  # Hydra then raises instead of printing its own traceback
     try:
         _check_words(arguments)
-        _hydra()
+        command()
     except BrokenPipeError:  # `mbs --help | head`: nobody reads on, so the interpreter's own last flush must not fail
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -68,9 +68,13 @@ def _guarded(arguments: list[str]) -> int:
 
 @hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")
 def _hydra(config: DictConfig) -> None:
-    """One job; in a sweep every failing job prints its line, and the others go on."""
+    one_job(_run, config)
+
+
+def one_job(job: Callable[[DictConfig], None], config: DictConfig) -> None:
+    """Run one job; in a sweep every failing job prints its line, and the others go on."""
     try:
-        _run(config)
+        job(config)
     except MbsError as error:
         print(error.line, file=sys.stderr, flush=True)
         if HydraConfig.get().mode is RunMode.RUN:
@@ -85,17 +89,22 @@ def _run(config: DictConfig) -> None:
 
     from mbs.config import build
     from mbs.pipeline import Log, run
-    from mbs.report.table import show
+    from mbs.report.table import WIDTH, show
 
     logging.disable_progress_bar()
     logging.set_verbosity_error()
-    log = Log(say=_to_terminal(), warn=lambda line: print(f"mbs: warning: {line}", file=sys.stderr, flush=True))
+    log = Log(say=to_terminal(), warn=warn)
     result = run(build(config, log.warn), log)
-    show(result.as_json(), Console())
+    show(result.as_json(), Console(width=max(WIDTH, Console().width)))
     print(f"results in {result.directory}", flush=True)
 
 
-def _to_terminal() -> Callable[[str], None]:
+def warn(line: str) -> None:
+    """Print a warning where it does not mix with results."""
+    print(f"mbs: warning: {line}", file=sys.stderr, flush=True)
+
+
+def to_terminal() -> Callable[[str], None]:
     """Stage lines are for a person who waits: nothing is said where nobody watches."""
     if sys.stderr.isatty():
         return lambda line: print(line, file=sys.stderr, flush=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -76,19 +77,40 @@ class Tokenizer:
         return hashlib.sha256(self.hf.backend_tokenizer.to_str().encode()).hexdigest()
 
     @cached_property
-    def _own_lengths(self) -> Array:
-        """Bytes and started characters of every token `[2, V]`; zeros when the tokenizer is not byte-level."""
+    def broken(self) -> npt.NDArray[np.bool_]:
+        """For every token `[V]` whether its own bytes are not valid UTF-8: a piece of a character, a byte fallback."""
+        if self._own_bytes is not None:
+            return np.array([_is_broken(own) for own in self._own_bytes])
+        names = self.hf.convert_ids_to_tokens(list(range(len(self.hf))))
+        fallbacks = (re.fullmatch(r"<0x([0-9A-F]{2})>", name) for name in names)
+        return np.array([fallback is not None and int(fallback[1], 16) >= 0x80 for fallback in fallbacks])
+
+    @cached_property
+    def _own_bytes(self) -> list[bytes] | None:
+        """The bytes of every token `[V]`, or None when the tokenizer is not byte-level."""
         from transformers.convert_slow_tokenizer import bytes_to_unicode
 
-        size = len(self.hf)
-        lengths = np.zeros((2, size), dtype=np.int64)
         if "ByteLevel" not in json.dumps(json.loads(self.hf.backend_tokenizer.to_str())["decoder"]):
-            return lengths
+            return None
         alphabet = {character: byte for byte, character in bytes_to_unicode().items()}
-        for token, name in enumerate(self.hf.convert_ids_to_tokens(list(range(size)))):
-            own = bytes(alphabet.get(character, 0) for character in name)
-            lengths[:, token] = len(own), sum(byte & 0xC0 != 0x80 for byte in own)
-        return lengths
+        names = self.hf.convert_ids_to_tokens(list(range(len(self.hf))))
+        return [bytes(alphabet.get(character, 0) for character in name) for name in names]
+
+    @cached_property
+    def _own_lengths(self) -> Array:
+        """Bytes and started characters of every token `[2, V]`; zeros when the tokenizer is not byte-level."""
+        if self._own_bytes is None:
+            return np.zeros((2, len(self.hf)), dtype=np.int64)
+        lengths = [(len(own), sum(byte & 0xC0 != 0x80 for byte in own)) for own in self._own_bytes]
+        return np.array(lengths, dtype=np.int64).T
+
+
+def _is_broken(own: bytes) -> bool:
+    try:
+        own.decode()
+    except UnicodeDecodeError:
+        return True
+    return False
 
 
 def _first_token(hf: PreTrainedTokenizerBase) -> int | None:
