@@ -18,22 +18,19 @@ from mbs.errors import MbsError
 from mbs.evaluators.windows import PerplexityTask
 from mbs.languages import Language, checked, extended
 from mbs.models import ModelSource
-from mbs.settings import Settings
+from mbs.settings import Settings, SurveySettings
 from mbs.shares import declare_shares
+from mbs.tasks.suite import Tasks
 
 SAVES = {False: "none", "mask": "mask", True: "model"}
+SURVEYED = ("model", "corpus", "calibration", "languages", "extra_languages", "seed", "batch_tokens")
 
 
 def build(config: DictConfig, warn: Callable[[str], None]) -> Settings:
     """Every object of a run, the cheap ones first; raises MbsError with one clear line and loads no model."""
     plain = _resolved(config)
     table = extended(plain["extra_languages"])
-    languages = plain["languages"]
-    if languages is not None:
-        listed = isinstance(languages, list) and languages
-        if not listed:
-            raise MbsError(f"languages={languages!r}", "a list of language codes", "languages=[en,sw]")
-        languages = checked(languages, "languages", table)
+    languages = _languages(plain["languages"], table)
     mix = _made(config.mix, "mix")
     for field, codes in (("mix.weights", getattr(mix, "weights", None) or ()), ("mix.language", _single(mix))):
         checked(codes, field, table)
@@ -42,7 +39,10 @@ def build(config: DictConfig, warn: Callable[[str], None]) -> Settings:
         raise MbsError(f"save={save}", "false, mask or true")
     sparsity = _made(config.sparsity, "sparsity")
     model = cast(ModelSource, _made(config.model, "model"))
-    task = cast(PerplexityTask, _made(config.evaluation, "evaluation"))
+    evaluation = plain["evaluation"]
+    text = {key: value for key, value in evaluation.items() if key not in ("tasks", "continuations")}
+    task = cast(PerplexityTask, _made(text, "evaluation"))
+    tasks = _tasks(evaluation.get("tasks"))
     return Settings(
         model=model,
         mix=mix,
@@ -58,11 +58,42 @@ def build(config: DictConfig, warn: Callable[[str], None]) -> Settings:
         outputs=Path(str(plain["outputs"])),
         corpus=_corpus(config, model, table, warn),
         task=task,
-        evaluation=_evaluation(task, model, table, warn),
+        evaluation=_evaluation(task, tasks, model, table, warn),
+        tasks=tasks,
+        continuations=_whole(evaluation.get("continuations", 0), "evaluation.continuations", 0),
         tracker=_made(config.tracker, "tracker"),
         pruner=_made(config.pruner, "pruner"),
         config=plain,
     )
+
+
+def build_survey(config: DictConfig, warn: Callable[[str], None]) -> SurveySettings:
+    """What comparing languages needs of the same configuration; raises MbsError like `build`."""
+    plain = _resolved(config)
+    table = extended(plain["extra_languages"])
+    model = cast(ModelSource, _made(config.model, "model"))
+    corpus = _corpus(config, model, table, warn)
+    if corpus is None:
+        raise MbsError("corpus.path is not set", "a folder of <code>.txt or <code>.jsonl files", "corpus.path=FOLDER")
+    return SurveySettings(
+        model=model,
+        corpus=corpus,
+        languages=_languages(plain["languages"], table),
+        segments=_whole(plain["calibration"]["segments"], "calibration.segments", 1),
+        length=_whole(plain["calibration"]["length"], "calibration.length", 2),
+        seed=_whole(plain["seed"], "seed", 0),
+        batch_tokens=_whole(plain["batch_tokens"], "batch_tokens", 1),
+        outputs=Path(str(plain["outputs"])),
+        config={key: plain[key] for key in SURVEYED},
+    )
+
+
+def _languages(listed: object, table: Mapping[str, Language]) -> tuple[str, ...] | None:
+    if listed is None:
+        return None
+    if not isinstance(listed, list) or not listed:
+        raise MbsError(f"languages={listed!r}", "a list of language codes", "languages=[en,sw]")
+    return checked(listed, "languages", table)
 
 
 def _corpus(
@@ -74,14 +105,29 @@ def _corpus(
     return None if _out_of_place(corpus, model) else corpus
 
 
+def _tasks(described: dict[str, Any] | None) -> Tasks | None:
+    """None where no task is named."""
+    return cast(Tasks, _made(described, "evaluation.tasks")) if described and described.get("names") else None
+
+
 def _evaluation(
-    task: PerplexityTask, model: ModelSource, table: Mapping[str, Language], warn: Callable[[str], None]
-) -> Corpus:
+    task: PerplexityTask,
+    tasks: Tasks | None,
+    model: ModelSource,
+    table: Mapping[str, Language],
+    warn: Callable[[str], None],
+) -> Corpus | None:
     if task.path is not None:
         return FolderCorpus(task.path, task.normalize, "evaluation", table, warn)
-    if task.corpus is None or _out_of_place(task.corpus, model):
-        raise MbsError("evaluation.path is not set", "a folder of text per language", "evaluation.path=FOLDER")
-    return task.corpus
+    if task.corpus is not None and not _out_of_place(task.corpus, model):
+        return task.corpus
+    if tasks is None:
+        raise MbsError(
+            "evaluation.path is not set",
+            "a folder of text per language, or tasks",
+            "evaluation.path=FOLDER or evaluation=xnli",
+        )
+    return None
 
 
 def _out_of_place(corpus: Corpus, model: ModelSource) -> bool:
@@ -98,7 +144,7 @@ def _resolved(config: DictConfig) -> dict[str, Any]:
         raise MbsError(f"{key}: {reason}", "a value", f"{key}=VALUE") from error
 
 
-def _made(config: DictConfig, group: str, **extra: object) -> Any:
+def _made(config: DictConfig | dict[str, Any], group: str, **extra: object) -> Any:
     """The object that a group's yaml describes; our own errors pass through, others name the group."""
     try:
         return instantiate(config, _convert_="all", **extra)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
+from mbs.continuations import Prompt, prompts
 from mbs.errors import MbsError
 from mbs.evaluators.windows import LanguageText
 from mbs.machine import versions
@@ -16,7 +20,11 @@ from mbs.pruners.base import check_pruner
 from mbs.sampler import CalibrationSet, sample_segments
 from mbs.settings import Settings
 from mbs.store import digest
+from mbs.tasks.suite import TaskText
+from mbs.tokenization import Tokenization, tokenizations
 from mbs.tokenizer import Tokenizer
+
+TOKENIZED_DOCUMENTS = 200  # per language, to describe the tokenizer and to go on from
 
 
 @dataclass(frozen=True)
@@ -29,13 +37,27 @@ class Inputs:
     plan: Plan | None
     calibration: CalibrationSet | None
     texts: list[LanguageText]
+    tasks: list[TaskText]
+    without_task: tuple[str, ...]
+    tokenization: dict[str, Tokenization]
+    prompts: dict[str, list[Prompt]]
+
+    @property
+    def vocabulary(self) -> int:
+        """How many tokens there are."""
+        return len(self.tokenizer.hf)
 
     def left_out(self) -> Iterator[str]:
-        """One warning for languages that the corpus lacks, and one for those that get no segment."""
+        """One warning each for languages that the corpus lacks, that get no segment, that have none of the tasks."""
         if self.plan and self.plan.dropped:
             yield f"not in the corpus and left out of the mix: {', '.join(self.plan.dropped)}"
         if self.plan and self.plan.without_segment:
             yield f"too few segments for a segment in: {', '.join(self.plan.without_segment)}"
+        if self.without_task:
+            yield f"none of the tasks has: {', '.join(self.without_task)}"
+        unprompted = [text.language for text in self.texts if self.prompts and text.language not in self.prompts]
+        if unprompted:
+            yield f"no document is long enough to go on from in: {', '.join(unprompted)}"
 
 
 def gather(settings: Settings) -> Inputs:
@@ -46,17 +68,31 @@ def gather(settings: Settings) -> Inputs:
     folder = settings.model.folder()
     _check_context(settings, folder)
     tokenizer = open_tokenizer(folder)
-    texts = [settings.task.read(settings.evaluation, language, tokenizer) for language in languages]
+    corpus = settings.evaluation
+    texts = [settings.task.read(corpus, language, tokenizer) for language in languages] if corpus else []
+    tasks = settings.tasks.read(settings.languages) if settings.tasks else []
     calibration = _sample(settings, drawn, tokenizer)
     _refuse_overlap(settings, calibration, texts)
-    return Inputs(folder, checkpoint_digest(folder), tokenizer, drawn, calibration, texts)
+    without = _without_task(settings, tasks, texts)
+    return Inputs(
+        folder,
+        checkpoint_digest(folder),
+        tokenizer,
+        drawn,
+        calibration,
+        texts,
+        tasks,
+        without,
+        _tokenization(settings, texts, tokenizer),
+        _prompts(settings, texts, tokenizer),
+    )
 
 
 def identity(settings: Settings, inputs: Inputs) -> str:
     """The run's id: its configuration without places and trackers, the content of everything it reads, the device."""
     config = {key: value for key, value in settings.config.items() if key not in ("tracker", "outputs")}
     for group in ("model", "corpus", "evaluation"):
-        config[group] = {key: value for key, value in dict(config.get(group) or {}).items() if key != "path"}
+        config[group] = _without_paths(dict(config.get(group) or {}))
     config["model"].pop("shares", None)
     config["model"]["device"] = resolved_device(settings.model.device)
     read = {
@@ -64,6 +100,7 @@ def identity(settings: Settings, inputs: Inputs) -> str:
         "shares": {code: str(amount) for code, amount in settings.shares.amounts.items()} if settings.shares else None,
         "calibration": inputs.calibration.content_hash if inputs.calibration else None,
         "texts": {text.language: text.content_hash for text in inputs.texts},
+        "tasks": {f"{task.family}/{task.language}": task.content_hash for task in inputs.tasks},
     }
     return digest({"config": config, "content": read, "versions": versions()})
 
@@ -76,6 +113,8 @@ def run_name(settings: Settings, run_id: str) -> str:
 
 def evaluated_languages(settings: Settings) -> tuple[str, ...]:
     """The languages asked for, or all of the evaluation text; by declared share, then in the order of the table."""
+    if settings.evaluation is None:
+        return ()
     available = settings.evaluation.languages
     wanted = settings.languages or available
     for language in wanted:
@@ -83,6 +122,59 @@ def evaluated_languages(settings: Settings) -> tuple[str, ...]:
             settings.evaluation.documents(language)
     order = settings.shares.languages if settings.shares else ()
     return tuple(sorted(wanted, key=lambda code: order.index(code) if code in order else len(order)))
+
+
+def parallel(texts: Sequence[LanguageText]) -> bool:
+    """Whether documents are translations of each other: the same ids in every language, but for the language's code."""
+    names = [[unit.id.removeprefix(f"{text.language}-") for unit in text.units] for text in texts]
+    return len(list(groupby(names))) == 1
+
+
+def _tokenization(settings: Settings, texts: Sequence[LanguageText], tokenizer: Tokenizer) -> dict[str, Tokenization]:
+    """Of the first documents that are measured; whether they are parallel follows from their ids."""
+    if settings.evaluation is None:
+        return {}
+    documents = {
+        text.language: [d.text for d in settings.task.chosen(settings.evaluation, text.language)[:TOKENIZED_DOCUMENTS]]
+        for text in texts
+    }
+    same = settings.task.whole_documents and parallel(texts)
+    return tokenizations(documents, tokenizer, same, table=settings.table)
+
+
+def _prompts(settings: Settings, texts: Sequence[LanguageText], tokenizer: Tokenizer) -> dict[str, list[Prompt]]:
+    """The starts of documents for the models to go on from, in the languages that have documents long enough."""
+    if not settings.continuations or settings.evaluation is None:
+        return {}
+    found = {}
+    for text in texts:
+        with suppress(MbsError):
+            documents = settings.task.chosen(settings.evaluation, text.language)[:TOKENIZED_DOCUMENTS]
+            found[text.language] = prompts(documents, tokenizer, settings.continuations)
+    return found
+
+
+def _without_paths(value: object) -> Any:
+    """Plain data without the keys that say where things lie: what lies there counts by its content."""
+    if isinstance(value, dict):
+        return {key: _without_paths(held) for key, held in value.items() if key != "path"}
+    return value
+
+
+def _without_task(settings: Settings, tasks: list[TaskText], texts: list[LanguageText]) -> tuple[str, ...]:
+    """The languages asked for that none of the tasks has; raises MbsError for one that nothing is measured in."""
+    if settings.tasks is None or settings.languages is None:
+        return ()
+    having = {task.language for task in tasks}
+    measured = having | {text.language for text in texts}
+    for language in settings.languages:
+        if language not in measured:
+            raise MbsError(
+                f"nothing is measured in {language}: no task of {', '.join(settings.tasks.asked)} has it",
+                f"languages of {', '.join(sorted(having))}",
+                "evaluation.path=FOLDER to measure perplexity",
+            )
+    return tuple(language for language in settings.languages if language not in having)
 
 
 def _plan(settings: Settings) -> Plan | None:
@@ -95,7 +187,8 @@ def _plan(settings: Settings) -> Plan | None:
             "corpus.path=FOLDER",
         )
     available = settings.corpus.languages
-    candidates = settings.languages or (settings.shares.languages if settings.shares else available)
+    asked = settings.languages or (settings.shares.languages if settings.shares else available)
+    candidates = tuple(code for code in asked if code not in settings.table or not settings.table[code].collection)
     drawn = plan(settings.mix, candidates, available, settings.segments, settings.shares)
     for language in drawn.counts:
         settings.corpus.documents(language)
@@ -109,29 +202,40 @@ def _sample(settings: Settings, drawn: Plan | None, tokenizer: Tokenizer) -> Cal
 
 
 def _refuse_overlap(settings: Settings, calibration: CalibrationSet | None, texts: list[LanguageText]) -> None:
-    if calibration is None or settings.corpus is None:
+    """By content in any language, and by id within a language."""
+    if calibration is None or settings.corpus is None or settings.evaluation is None:
         return
-    evaluated = {
-        document.content_hash: document.id
-        for text in texts
-        for document in settings.evaluation.documents(text.language)[: settings.task.documents]
-    }
-    for language, ids in calibration.documents_of.items():
+    contents: dict[str, str] = {}
+    ids: dict[str, set[str]] = {}
+    for text in texts:
+        for document in settings.task.chosen(settings.evaluation, text.language):
+            contents[document.content_hash] = document.id
+            if document.identifies:
+                ids.setdefault(text.language, set()).add(document.id)
+    for language, used in calibration.documents_of.items():
         for document in settings.corpus.documents(language):
-            if document.id in ids and document.content_hash in evaluated:
+            if document.id not in used:
+                continue
+            same_id = document.identifies and document.id in ids.get(language, ())
+            if same_id or document.content_hash in contents:
                 raise MbsError(
                     f"calibration document {document.id} ({language}) is also evaluation document"
-                    f" {evaluated[document.content_hash]}",
+                    f" {document.id if same_id else contents[document.content_hash]}",
                     "evaluation text that calibration does not use",
                     "another corpus.path or evaluation.path",
                 )
 
 
 def _check_context(settings: Settings, folder: Path) -> None:
-    limit = context_length(folder)
-    lengths = {"evaluation.length": settings.task.length}
+    lengths = {"evaluation.length": settings.task.length} if settings.evaluation else {}
     if settings.pruner.needs:
         lengths["calibration.length"] = settings.length
+    check_lengths(lengths, folder)
+
+
+def check_lengths(lengths: Mapping[str, int], folder: Path) -> None:
+    """Raises MbsError for the first length (by its key) that is longer than the context of the checkpoint's model."""
+    limit = context_length(folder)
     for key, length in lengths.items():
         if limit is not None and length > limit:
             raise MbsError(f"{key}={length}, and the model's context is {limit} tokens", "no more", f"{key}={limit}")

@@ -7,25 +7,30 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import torch
 from tqdm import tqdm
 
 from mbs.blocks import Block, MemoryBlocks
 from mbs.compress import LayerReport, check_pattern, compress_model
 from mbs.errors import MbsError
-from mbs.evaluators.perplexity import score_text
-from mbs.evaluators.windows import LanguageText
+from mbs.findings import compare_models
 from mbs.inputs import Inputs, gather, identity, run_name
 from mbs.machine import numerics, peak_memory_bytes, reset_peak_memory, versions
-from mbs.metrics import compare, summarize
+from mbs.measure import Measurement
 from mbs.models import open_model, stored_dtype
-from mbs.result import Calibration, Result, write_masks, write_result, write_scores
+from mbs.result import (
+    Calibration,
+    Result,
+    write_answers,
+    write_continuations,
+    write_masks,
+    write_result,
+    write_scores,
+)
 from mbs.sampler import CalibrationSet
 from mbs.save import save_model
 from mbs.settings import Settings
 from mbs.skeleton import Skeleton
-from mbs.store import digest, stage
 from mbs.trackers.base import Guarded, RunInfo, Tracker
 from mbs.trackers.jsonl import JsonlTracker
 
@@ -96,39 +101,27 @@ def _measure(settings: Settings, log: Log, inputs: Inputs, run_id: str, director
         check_pattern(blocks, settings.sparsity)
     computed = numerics(skeleton.device, model.dtype)
     stored = stored_dtype(model)
-
-    def dense_nll(text: LanguageText) -> np.ndarray:
-        what = {
-            "model": inputs.model_digest,
-            "text": text.content_hash,
-            "units": digest([unit.id for unit in text.units]),
-            "batch_tokens": settings.batch_tokens,
-            "numerics": computed,
-            "versions": versions(),
-        }
-        made = stage(
-            settings.outputs / ".store",
-            "dense",
-            what,
-            lambda: {"nll": score_text(skeleton, blocks, text, settings.batch_tokens)},
-        )
-        return made["nll"]
-
+    decides = {"model": inputs.model_digest, "numerics": computed, "versions": versions()}
+    measurement = Measurement(skeleton, blocks, inputs, settings.batch_tokens, settings.task.divergence,
+                              settings.outputs / ".store", decides)  # fmt: skip
     with log.stage("dense"):
-        dense = {text.language: dense_nll(text) for text in texts}
+        dense = measurement.dense()
     with log.stage("compress"):
         layers = _compress(settings, skeleton, blocks, inputs.calibration, stored, log)
         write_masks(directory, layers, whole=settings.save != "none")
     with log.stage("score"):
-        compressed = {text.language: score_text(skeleton, blocks, text, settings.batch_tokens) for text in texts}
-    results = {}
-    for text in texts:
-        code = text.language
-        share = settings.shares.share(code) if settings.shares else None
-        results[code] = compare(dense[code], compressed[code], text.units, share, settings.task.protocol == "documents")
-        log.event(event="language", language=code, harm=results[code].harm,
-                  dense=results[code].dense.perplexity, compressed=results[code].compressed.perplexity)  # fmt: skip
-    write_scores(directory, texts, dense, compressed)
+        compressed = measurement.compressed(dense)
+    found = compare_models(settings, inputs, dense, compressed)
+    for code, row in found.languages.items():
+        log.event(event="language", language=code, harm=row.harm,
+                  dense=row.dense.perplexity, compressed=row.compressed.perplexity)  # fmt: skip
+    for family, rows in found.tasks.items():
+        for code, task in rows.items():
+            log.event(event="task", task=family, language=code,
+                      dense=task.accuracy_dense, compressed=task.accuracy_compressed)  # fmt: skip
+    write_scores(directory, texts, dense.texts, compressed.texts)
+    write_answers(directory, inputs.tasks, dense.answers, compressed.answers)
+    write_continuations(directory, inputs.prompts, inputs.tokenizer, dense.written, compressed.written)
     if settings.save == "model":
         save_model(model, inputs.tokenizer, inputs.folder, directory / "model", stored)
     return Result(
@@ -143,8 +136,8 @@ def _measure(settings: Settings, log: Log, inputs: Inputs, run_id: str, director
         numerics={**computed, "stored": str(stored).removeprefix("torch.")},
         shares={"unit": settings.shares.unit, "source": settings.shares.source} if settings.shares else None,
         calibration=_calibration(settings, inputs),
-        languages=results,
-        summary=summarize(results, settings.shares),
+        task_hashes={f"{task.family}/{task.language}": task.content_hash for task in inputs.tasks},
+        found=found,
         requested_sparsity=settings.sparsity.name,
         layers=layers,
         seconds=log.seconds,

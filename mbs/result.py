@@ -11,10 +11,15 @@ from typing import Any
 import numpy as np
 
 from mbs.compress import LayerReport, achieved
+from mbs.continuations import Continuation, Prompt, continuation, references
+from mbs.evaluators.perplexity import TextScores, unit_of_sampled
 from mbs.evaluators.windows import LanguageText
-from mbs.metrics import LanguageResult, Summary
+from mbs.findings import Findings
 from mbs.paths import write_whole
 from mbs.store import strict_json
+from mbs.tasks.harness import Answers
+from mbs.tasks.suite import TaskText
+from mbs.tokenizer import Tokenizer
 
 SCHEMA_VERSION = 1
 
@@ -38,7 +43,7 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Result:
-    """Everything a run found; `languages` stand in the order of their training shares."""
+    """Everything a run found; languages stand in the order of their training shares."""
 
     id: str
     directory: Path
@@ -46,13 +51,13 @@ class Result:
     mix: str
     model_digest: str
     text_hashes: Mapping[str, str]
+    task_hashes: Mapping[str, str]
     config: Mapping[str, Any]
     versions: Mapping[str, str]
     numerics: Mapping[str, str | int]
     shares: Mapping[str, str] | None
     calibration: Calibration
-    languages: Mapping[str, LanguageResult]
-    summary: Summary
+    found: Findings
     requested_sparsity: str
     layers: Sequence[LayerReport]
     seconds: Mapping[str, float]
@@ -66,17 +71,13 @@ class Result:
             "id": self.id,
             "pruner": self.pruner,
             "mix": self.mix,
-            "content": {"model": self.model_digest, "evaluation": self.text_hashes},
+            "content": {"model": self.model_digest, "evaluation": self.text_hashes, "tasks": self.task_hashes},
             "config": self.config,
             "versions": self.versions,
             "numerics": self.numerics,
             "shares": self.shares,
             "calibration": asdict(self.calibration),
-            "languages": {code: asdict(row) for code, row in self.languages.items()},
-            "summary": {
-                **asdict(self.summary),
-                "low_resource_languages": list(self.summary.low_resource_languages),
-            },
+            **plain(asdict(self.found)),
             "sparsity": {
                 "requested": self.requested_sparsity,
                 "achieved": achieved(self.layers),
@@ -89,6 +90,15 @@ class Result:
             "peak_memory_bytes": self.peak_memory_bytes,
             "warnings": list(self.warnings),
         }
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON would give it back: tuples are lists."""
+    if isinstance(value, Mapping):
+        return {key: plain(held) for key, held in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(held) for held in value]
+    return value
 
 
 def write_masks(directory: Path, layers: Sequence[LayerReport], whole: bool) -> None:
@@ -105,15 +115,20 @@ def write_masks(directory: Path, layers: Sequence[LayerReport], whole: bool) -> 
 def write_scores(
     directory: Path,
     texts: Sequence[LanguageText],
-    dense: Mapping[str, np.ndarray],
-    compressed: Mapping[str, np.ndarray],
+    dense: Mapping[str, TextScores],
+    compressed: Mapping[str, TextScores],
 ) -> None:
-    """`scores.parquet`: one row per language and document (or window), with the NLL of both models in nats."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+    """`scores.parquet`: one row per language and document (or window), with the NLL of both models in nats, and the
+    sum of KL(dense || compressed) over `divergence_tokens` sampled tokens.
+    """
     units = [(text.language, unit) for text in texts for unit in text.units]
-    table = pa.table(
+    if not units:
+        return
+    owners = {text.language: unit_of_sampled(text, len(compressed[text.language].divergence)) for text in texts}
+    counts = [np.bincount(owners[text.language], minlength=len(text.units)) for text in texts]
+    sums = [np.bincount(owners[text.language], compressed[text.language].divergence, len(text.units)) for text in texts]
+    _write_table(
+        directory / "scores.parquet",
         {
             "language": [language for language, _ in units],
             "id": [unit.id for _, unit in units],
@@ -121,13 +136,73 @@ def write_scores(
             "tokens": [unit.tokens for _, unit in units],
             "bytes": [unit.bytes for _, unit in units],
             "characters": [unit.characters for _, unit in units],
-            "nll_dense": np.concatenate([dense[text.language] for text in texts]),
-            "nll_compressed": np.concatenate([compressed[text.language] for text in texts]),
-        }
+            "nll_dense": np.concatenate([dense[text.language].nll for text in texts]),
+            "nll_compressed": np.concatenate([compressed[text.language].nll for text in texts]),
+            "divergence": np.concatenate(sums),
+            "divergence_tokens": np.concatenate(counts),
+        },
     )
+
+
+def write_answers(
+    directory: Path, tasks: Sequence[TaskText], dense: Sequence[Answers], compressed: Sequence[Answers]
+) -> None:
+    """`answers.parquet`: one row per task, language and item, with ln p of every answer under both models."""
+    columns: dict[str, list[Any]] = {}
+    for task, before, after in zip(tasks, dense, compressed, strict=True):
+        for number, row in enumerate(before.rows):
+            values = {
+                "task": task.family,
+                "language": task.language,
+                "id": task.ids[row],
+                "gold": int(before.gold[number]),
+                "correct_dense": bool(before.correct[number]),
+                "correct_compressed": bool(after.correct[number]),
+                "loglik_dense": _known(before.loglik[number]),
+                "loglik_compressed": _known(after.loglik[number]),
+            }
+            for key, value in values.items():
+                columns.setdefault(key, []).append(value)
+    if columns:
+        _write_table(directory / "answers.parquet", columns)
+
+
+def write_continuations(
+    directory: Path,
+    prompts: Mapping[str, Sequence[Prompt]],
+    tokenizer: Tokenizer,
+    dense: Mapping[str, Sequence[Continuation]],
+    compressed: Mapping[str, Sequence[Continuation]],
+) -> None:
+    """`continuations.jsonl`: one row per prompt with how the document, the dense and the compressed model go on."""
+    lines = []
+    for language, starts in prompts.items():
+        rows = zip(starts, references(starts, tokenizer), dense[language], compressed[language], strict=True)
+        for prompt, reference, before, after in rows:
+            row = {
+                "language": language,
+                "document": prompt.document,
+                "prompt": continuation(prompt.ids, tokenizer).text,
+                "reference": reference.text,
+                "dense": before.text,
+                "compressed": after.text,
+            }
+            lines.append(strict_json(row))
+    if lines:
+        write_whole(directory / "continuations.jsonl", ("\n".join(lines) + "\n").encode())
+
+
+def _known(logliks: np.ndarray) -> list[float]:
+    return [float(value) for value in logliks[~np.isnan(logliks)]]
+
+
+def _write_table(file: Path, columns: Mapping[str, Any]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     buffer = io.BytesIO()
-    pq.write_table(table, buffer)
-    write_whole(directory / "scores.parquet", buffer.getvalue())
+    pq.write_table(pa.table(dict(columns)), buffer)
+    write_whole(file, buffer.getvalue())
 
 
 def write_result(result: Result) -> None:

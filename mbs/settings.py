@@ -15,12 +15,16 @@ from mbs.models import ModelSource
 from mbs.pruners.base import Pruner
 from mbs.shares import Shares
 from mbs.sparsity import Sparsity
+from mbs.tasks.suite import Tasks
 from mbs.trackers.base import Tracker
 
 
 @dataclass(frozen=True)
 class Settings:
-    """A run as plain objects; `config` is the same as plain data, for the record."""
+    """A run as plain objects; `config` is the same as plain data, for the record.
+
+    `task` says how the text of `evaluation` is measured; without a text, or without `tasks`, the other alone is.
+    """
 
     model: ModelSource
     mix: Mix
@@ -28,8 +32,10 @@ class Settings:
     sparsity: Sparsity
     corpus: Corpus | None
     task: PerplexityTask
-    evaluation: Corpus
+    evaluation: Corpus | None
     tracker: Tracker
+    tasks: Tasks | None = None
+    continuations: int = 0
     shares: Shares | None = None
     languages: tuple[str, ...] | None = None
     table: Mapping[str, Language] = field(default_factory=lambda: LANGUAGES)
@@ -37,6 +43,21 @@ class Settings:
     length: int = 2048
     seed: int = 0
     save: str = "none"
+    batch_tokens: int = 4096
+    outputs: Path = Path("outputs")
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SurveySettings:
+    """A comparison of languages as plain objects: `segments` of `length` tokens from each language of the corpus."""
+
+    model: ModelSource
+    corpus: Corpus
+    languages: tuple[str, ...] | None = None
+    segments: int = 256
+    length: int = 2048
+    seed: int = 0
     batch_tokens: int = 4096
     outputs: Path = Path("outputs")
     config: Mapping[str, Any] = field(default_factory=dict)

@@ -40,18 +40,32 @@ def stage(root: Path, name: str, inputs: Mapping[str, object], make: Callable[[]
 
     A file that is damaged (its stored checksums do not hold) is made anew.
     """
-    file = root / f"{name}-{digest(inputs)}.npz"
+    found = held(root, name, inputs)
+    return found if found is not None else keep(root, name, inputs, make())
+
+
+def held(root: Path, name: str, inputs: Mapping[str, object]) -> Arrays | None:
+    """The arrays kept under this name and these inputs, or None; a damaged file is removed."""
+    file = _file(root, name, inputs)
     try:
-        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as held:
-            return {key: held[key] for key in held.files}
+        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as kept:
+            return {key: kept[key] for key in kept.files}
     except FileNotFoundError:
         pass
     except PermissionError:
         raise
     except Exception:  # zipfile raises many kinds of errors on damaged files
         file.unlink(missing_ok=True)
-    arrays = make()
+    return None
+
+
+def keep(root: Path, name: str, inputs: Mapping[str, object], arrays: Arrays) -> Arrays:
+    """Keep the arrays under this name and these inputs, whole or not at all, and give them back."""
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
-    write_whole(file, buffer.getvalue())
+    write_whole(_file(root, name, inputs), buffer.getvalue())
     return arrays
+
+
+def _file(root: Path, name: str, inputs: Mapping[str, object]) -> Path:
+    return root / f"{name}-{digest(inputs)}.npz"

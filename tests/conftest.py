@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,25 @@ def evaluation_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         texts = [invented(language, words, 1000 + words) for words in (5, 60, 12)]
         (folder / f"{language}.txt").write_text("\n\n".join(texts) + "\n", encoding="utf-8")
     return folder
+
+
+Command = Callable[[Callable[[], None], list[str]], tuple[int, str, str]]
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
+    """Calls a command's entry point with words, from an empty folder; gives exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(main: Callable[[], None], words: list[str]) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["mbs", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capfd.readouterr()
+        code = ended.value.code
+        return (code if isinstance(code, int) else 0), captured.out, captured.err
+
+    return call
 
 
 CONFIGS: dict[str, Callable[[], Any]] = {

@@ -15,11 +15,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from conftest import random_model
+from conftest import Command, random_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from mbs import cli, pipeline
+from mbs import cli, measure
 from mbs.compress import mask_positions
 from mbs.corpora.folder import FolderCorpus
 from mbs.evaluators import perplexity
@@ -30,16 +30,8 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(
-    tmp_path: Path,
-    checkpoint: Path,
-    corpus_folder: Path,
-    evaluation_folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-) -> Run:
-    """`mbs` with a tiny model and text, from an empty folder; gives exit code, stdout and stderr."""
-    monkeypatch.chdir(tmp_path)
+def run(command: Command, checkpoint: Path, corpus_folder: Path, evaluation_folder: Path) -> Run:
+    """`mbs` with a tiny model and text."""
     common = [
         f"model.path={checkpoint}", f"model.shares={checkpoint / 'training.json'}", f"corpus.path={corpus_folder}",
         f"evaluation.path={evaluation_folder}", "calibration.segments=12", "calibration.length=24", "tracker=none",
@@ -48,12 +40,7 @@ def run(
     def call(*arguments: str) -> tuple[int, str, str]:
         flags = [argument for argument in arguments if argument.startswith("-")]
         overrides = [argument for argument in arguments if not argument.startswith("-")]
-        monkeypatch.setattr(sys, "argv", ["mbs", *flags, *common, *overrides])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        captured = capfd.readouterr()
-        code = ended.value.code
-        return (code if isinstance(code, int) else 0), captured.out, captured.err
+        return command(cli.main, [*flags, *common, *overrides])
 
     return call
 
@@ -188,13 +175,13 @@ def test_no_pruning_gives_the_dense_numbers_bit_for_bit(run: Run, argument: str)
 
 def test_dense_scores_are_made_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     scored: list[str] = []
-    original = perplexity.score_text
+    original = perplexity.measure_text
 
-    def counting(skeleton: Any, blocks: Any, text: Any, tokens: int) -> np.ndarray:
+    def counting(skeleton: Any, blocks: Any, text: Any, *rest: Any) -> perplexity.TextScores:
         scored.append(text.language)
-        return original(skeleton, blocks, text, tokens)
+        return original(skeleton, blocks, text, *rest)
 
-    monkeypatch.setattr(pipeline, "score_text", counting)
+    monkeypatch.setattr(measure, "measure_text", counting)
     run("languages=[en,sw]")
     assert scored == ["en", "sw"] * 2
     run("languages=[fr,sw]", "mix=uniform")
@@ -349,9 +336,9 @@ def test_calibration_text_in_the_evaluation_is_refused(run: Run, corpus_folder: 
 
 
 def test_a_failed_job_keeps_to_its_own_wandb_run(run: Run) -> None:
-    code, _, _ = run("-m", "tracker=wandb", "languages=[en]", "evaluation.documents=1", "sparsity=2of4",
+    code, _, err = run("-m", "tracker=wandb", "languages=[en]", "evaluation.documents=1", "sparsity=2of4",
                      "sparsity.m=5,4")  # fmt: skip
-    assert code == 2
+    assert code == 2, err
     for name in ("2of5", "2of4"):
         assert len(list(only(f"tiny_bloom-wanda-{name}-*").glob("wandb/offline-run-*/run-*.wandb"))) == 1
     failed = only("tiny_bloom-wanda-2of5-*")

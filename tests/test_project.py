@@ -31,14 +31,16 @@ ROOT = Path(__file__).resolve().parent.parent
 # Imports go down this list only; modules on one line may not import each other unless they are one package.
 ORDER = [
     "demo",
-    "errors", "languages", "paths", "store", "shares", "corpora", "tokenizer", "mixes", "sampler", "sparsity",
-    "products", "process", "models", "save", "fast", "skeleton", "blocks", "gram", "moments", "walk", "gather",
-    "pruners", "compress", "evaluators", "metrics", "machine", "trackers", "settings", "inputs", "result", "pipeline",
-    "config", "report", "cli", "__main__",
+    "errors", "languages", "paths", "store", "shares", "corpora", "hub", "tokenizer", "tokenization", "identify",
+    "mixes", "sampler", "sparsity", "products", "process", "models", "save", "fast", "continuations", "skeleton",
+    "blocks", "similarity", "gram", "moments", "walk", "gather", "pruners", "compress", "evaluators", "tasks",
+    "metrics", "machine", "trackers", "settings", "inputs", "measure", "findings", "result", "pipeline", "config",
+    "report", "survey", "cli", "similarity_cli", "__main__",
 ]  # fmt: skip
 ENGINE = {"errors", "sparsity", "products", "process", "fast", "skeleton", "blocks", "gram", "moments", "walk",
           "gather", "save", "pruners", "compress", "evaluators", "metrics", "sampler", "mixes", "shares", "tokenizer",
-          "models", "corpora", "store", "paths", "languages"}  # fmt: skip
+          "models", "corpora", "store", "paths", "languages", "similarity", "tokenization", "identify",
+          "continuations"}  # fmt: skip
 FORBIDDEN_IN_ENGINE = {"hydra", "omegaconf", "wandb", "datasets", "rich", "pyarrow", "tqdm"}
 
 
@@ -236,6 +238,7 @@ def test_wandb_mirrors_a_run_offline(tmp_path: Path) -> None:
     result = {
         "languages": {"sw": {"share": 0.1, "dense": scores, "compressed": scores, "harm": 0.25}},
         "summary": {"harm_mean": 0.25, "low_resource_languages": ["sw"]},
+        "tasks": {"xnli": {"sw": {"accuracy_dense": 0.75, "accuracy_compressed": 0.5}}},
     }
     tracker = WandbTracker(mode="offline")
     tracker.start(RunInfo("a-run", tmp_path, {"seed": 1}, ["mbs", "wanda"]))
@@ -248,6 +251,8 @@ def test_wandb_mirrors_a_run_offline(tmp_path: Path) -> None:
     text = json.dumps(json.loads(shown.stdout))
     assert "harm/sw" in text
     assert "0.25" in text
+    assert "xnli/sw" in text
+    assert "0.75" in text
 
 
 def test_a_run_with_a_broken_tracker_is_complete(

@@ -41,7 +41,7 @@ class WandbTracker:
 
     def log(self, event: Row) -> None:
         """Log the event's numbers under its kind and subject: `stage/dense/seconds`, `language/sw/harm`."""
-        parts = [event["event"], *(event[key] for key in ("stage", "language") if key in event)]
+        parts = [event["event"], *(event[key] for key in ("stage", "task", "language") if key in event)]
         prefix = "/".join(str(part) for part in parts)
         numbers = {f"{prefix}/{key}": value for key, value in event.items() if isinstance(value, int | float)}
         if numbers:
@@ -61,8 +61,12 @@ class WandbTracker:
             self._run.summary[f"perplexity/{code}"] = compressed["perplexity"]
             self._run.summary[f"dense_perplexity/{code}"] = dense["perplexity"]
         self._run.log({"languages": table})
-        summary = cast(Mapping[str, Any], result["summary"])
-        self._run.summary.update({key: value for key, value in summary.items() if not isinstance(value, list)})
+        for family, rows in cast(Mapping[str, Any], result["tasks"]).items():
+            for code, row in rows.items():
+                self._run.summary[f"{family}/{code}"] = row["accuracy_compressed"]
+                self._run.summary[f"dense_{family}/{code}"] = row["accuracy_dense"]
+        summary = cast(Mapping[str, Any], result["summary"] or {})
+        self._run.summary.update({key: value for key, value in summary.items() if not isinstance(value, list | dict)})
         self._run.finish()
 
     def fail(self) -> None:
