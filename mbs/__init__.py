@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mbs.pruners.magnitude import Magnitude as Magnitude
     from mbs.pruners.sparsegpt import SparseGPT as SparseGPT
     from mbs.pruners.wanda import Wanda as Wanda
+    from mbs.report.frame import runs as runs
     from mbs.sampler import sample_segments as sample_segments
     from mbs.shares import Shares as Shares
     from mbs.shares import declare_shares as declare_shares
@@ -61,6 +62,7 @@ _WHERE = {
     "open_model": "models:open_model",
     "open_tokenizer": "models:open_tokenizer",
     "roots": "shares:roots",
+    "runs": "report.frame:runs",
     "sample_segments": "sampler:sample_segments",
     "score_text": "evaluators.perplexity:score_text",
 }

@@ -9,15 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+import mbs
 from mbs import MbsError, cli
 from mbs.corpora.demo import DemoCorpus
 from mbs.demo.corpus import documents
 from mbs.demo.lexicon import languages
 from mbs.models import CHECKPOINTS, ModelSource
 from mbs.report.__main__ import main as report
-from mbs.report.compare import groups, read_results
+from mbs.report.choose import choose
+from mbs.report.compare import Run, groups, read_runs
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "experiments" / "demo_world"))
@@ -96,7 +100,7 @@ def test_the_twins_have_each_others_shares_in_reverse() -> None:
 def outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Runs of the embedded default: two calibration seeds by the mbs mix, one by magnitude, one of another model."""
     monkeypatch.chdir(tmp_path)
-    small = ["calibration.segments=9", "calibration.length=32", "evaluation.documents=1", "tracker=none"]
+    small = ["calibration.segments=9", "calibration.length=32", "evaluation.documents=2", "tracker=none"]
     for words in (["seed=0"], ["seed=1"], ["pruner=magnitude"], ["model=demo-reversed"]):
         monkeypatch.setattr(sys, "argv", ["mbs", *small, *words])
         with pytest.raises(SystemExit) as ended:
@@ -108,21 +112,27 @@ def outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_plain_mbs_runs_the_embedded_default_and_runs_are_compared(
     outputs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one, two = groups(read_results(outputs))
+    one, two = groups(read_runs(outputs))
     assert (one.model, two.model) == TWINS
     assert one.generated
-    assert set(one.harm) == {("wanda", "mbs"), ("magnitude", "")}
-    runs = [
-        r for r in read_results(outputs) if r["pruner"] == "wanda" and "reversed" not in r["config"]["model"]["path"]
-    ]
-    harms = [run["languages"]["sw"]["harm"] for run in runs]
-    spread = one.harm["wanda", "mbs"]["sw"]
-    assert spread.mean == pytest.approx(np.mean(harms))
-    assert spread.deviation == pytest.approx(np.std(harms, ddof=1))
-    assert math.isnan(one.harm["magnitude", ""]["sw"].deviation)
-    assert one.summary(("wanda", "mbs"))["low-resource"] == pytest.approx(
-        np.mean([run["summary"]["harm_low_resource"] for run in runs])
+    assert set(one.conditions) == {("wanda", "mbs"), ("magnitude", "")}
+    mine = [run for run in read_runs(outputs) if run.result["pruner"] == "wanda"
+            and "reversed" not in run.result["config"]["model"]["path"]]  # fmt: skip
+    harms = [run.result["languages"]["sw"]["harm"] for run in mine]
+    wanda, magnitude = one.conditions["wanda", "mbs"], one.conditions["magnitude", ""]
+    assert wanda.harm("sw").value == pytest.approx(np.mean(harms))
+    assert (wanda.harm("sw").seeds, wanda.harm("sw").documents, magnitude.harm("sw").seeds) == (2, 2, 1)
+    assert wanda.summary()["low-resource"].value == pytest.approx(
+        np.mean([run.result["summary"]["harm_low_resource"] for run in mine])
     )
+    frame = mbs.runs(outputs)
+    row = frame.query("model == 'demo' and mix == 'mbs' and language == 'sw' and metric == 'harm'").iloc[0]
+    assert (row["value"], row["low"], row["seeds"]) == (wanda.harm("sw").value, wanda.harm("sw").low, 2)
+    assert row["low"] < row["value"] < row["high"]
+    assert len(row["directories"]) == 2
+    one_seed = frame.query("model == 'demo' and pruner == 'magnitude' and language == 'xx'")
+    assert one_seed.empty
+    assert frame.query("language == 'all'")["metric"].nunique() == 4
     monkeypatch.setattr(sys, "argv", ["report", str(outputs)])
     assert report() == 0
     printed = capsys.readouterr().out
@@ -132,35 +142,79 @@ def test_plain_mbs_runs_the_embedded_default_and_runs_are_compared(
     assert report() == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "### demo at sparsity 0.5"
-    assert f"| sw | 1.02 | {one.dense['sw']:.1f} | +" in "\n".join(lines)
+    assert f"| sw | 1.02 | {one.dense['sw']:.4g} | +" in "\n".join(lines)
     assert (outputs / "other.png").is_file()
 
 
-def fake_run(seed: int, pruner: str = "wanda", mix: str = "custom", weight: int = 1) -> dict[str, Any]:
-    row = {"share": 0.5, "harm": 0.1 + seed / 10, "dense": {"perplexity": 5.0}}
-    return {
-        "pruner": pruner, "mix": mix, "content": {}, "sparsity": {"requested": "0.5"}, "numerics": {},
+def fake_run(
+    folder: Path, seed: int, pruner: str = "wanda", mix: str = "custom", weight: int = 1, split: str = "all"
+) -> Run:
+    row = {"share": 0.5, "harm": 0.1, "dense": {"perplexity": 5.0, "documents": 4}, "learnt": True}
+    result = {
+        "pruner": pruner, "mix": mix, "content": {}, "sparsity": {"requested": "0.5"}, "numerics": {}, "tasks": {},
         "calibration": {"used": pruner == "wanda"}, "languages": {"en": row, "sw": row},
-        "summary": {"low_resource_languages": ["sw"]},
-        "config": {"seed": seed, "calibration": {"segments": 9}, "model": {"path": "a/b"}, "mix": {"weights": weight}},
+        "summary": {"low_resource_languages": ["sw"], "parallel": True},
+        "config": {"seed": seed, "calibration": {"segments": 9}, "model": {"path": "a/b"}, "mix": {"weights": weight},
+                   "evaluation": {"split": split}},
     }  # fmt: skip
+    folder = folder / f"{pruner}-{mix}-{weight}-{seed}-{split}"
+    folder.mkdir()
+    count, harm = 8, 0.1 * weight + seed / 10
+    columns = {
+        "language": ["en"] * 4 + ["sw"] * 4, "tokens": [10] * count, "nll_dense": [20.0] * count,
+        "nll_compressed": [20.0 + 10 * harm + 0.01 * number for number in range(count)],
+    }  # fmt: skip
+    pq.write_table(pa.table(columns), folder / "scores.parquet")
+    return Run(result, folder)
 
 
-def test_only_seeds_are_averaged_and_repeats_without_text_count_once() -> None:
-    runs = [fake_run(seed, weight=weight) for seed in (0, 1) for weight in (1, 2)]
-    (group,) = groups([*runs, *(fake_run(0, "magnitude", mix) for mix in ("mbs", "english"))])
-    customs = [spreads["sw"] for (pruner, _), spreads in group.harm.items() if pruner == "wanda"]
-    assert [spread.mean for spread in customs] == pytest.approx([0.15, 0.15])
-    assert len({mix for pruner, mix in group.harm if pruner == "wanda"}) == 2
-    assert math.isnan(group.harm["magnitude", ""]["en"].deviation)
+def test_only_seeds_are_averaged_and_repeats_without_text_count_once(tmp_path: Path) -> None:
+    runs = [fake_run(tmp_path, seed, weight=weight) for seed in (0, 1) for weight in (1, 2)]
+    (group,) = groups([*runs, *(fake_run(tmp_path, 0, "magnitude", mix) for mix in ("mbs", "english"))])
+    customs = [runs.harm("en").value for (pruner, _), runs in group.conditions.items() if pruner == "wanda"]
+    assert sorted(customs) == pytest.approx([0.15 + 0.0015, 0.25 + 0.0015])
+    assert len({mix for pruner, mix in group.conditions if pruner == "wanda"}) == 2
+    assert group.conditions["magnitude", ""].harm("en").seeds == 1
     assert not group.generated
+
+
+def test_choices_see_the_first_half_and_tables_do_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [fake_run(tmp_path, 0, weight=2), fake_run(tmp_path, 0, mix="other", split="second")]
+    with pytest.raises(MbsError, match=r"2 runs, none of them on the half .* evaluation\.split=first"):
+        choose(runs)
+    runs += [fake_run(tmp_path, 0, mix=mix, weight=weight, split="first") for mix, weight in (("a", 2), ("b", 1))]
+    ((_, condition, found),) = choose(runs, "mean")
+    assert condition == ("wanda", "b")
+    assert found.value == pytest.approx(0.1035)
+    with pytest.raises(MbsError, match="criterion"):
+        choose(runs, "best")
+    for run in runs:
+        content = {"schema_version": 1, **run.result}
+        (run.directory / "result.json").write_text(json.dumps(content))
+    monkeypatch.setattr(sys, "argv", ["report", str(tmp_path), "--choose", "worst-quarter"])
+    assert report() == 0
+    assert "a/b" not in (shown := capsys.readouterr().out)
+    assert "wanda, b, worst-quarter harm" in shown
+    monkeypatch.setattr(sys, "argv", ["report", str(tmp_path)])
+    assert report() == 0
+    captured = capsys.readouterr()
+    assert "2 runs with evaluation.split=first are there to choose by" in captured.err
+    assert "other" in captured.out
+    for folder in tmp_path.glob("*-all"):
+        (folder / "result.json").unlink()
+    for folder in tmp_path.glob("*-second"):
+        (folder / "result.json").unlink()
+    assert report() == 2
+    assert "try --choose worst-quarter" in capsys.readouterr().err
 
 
 def test_a_result_of_another_schema_is_named(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "result.json").write_text('{"schema_version": 99}')
     with pytest.raises(MbsError, match="schema 99"):
-        read_results(tmp_path)
+        read_runs(tmp_path)
 
 
 def test_report_of_an_empty_folder_says_what_to_type(

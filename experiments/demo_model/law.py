@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mbs.report.compare import groups, read_results
+from mbs.report.compare import groups, read_runs
 
 RESAMPLES = 10_000
 
@@ -35,7 +35,7 @@ def main() -> None:
     """Print, per pruner and mix, what one e-fold of training share changes in a language's harm."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("outputs", type=Path, nargs="?", default=Path("outputs/demo"))
-    found = groups(read_results(parser.parse_args().outputs))
+    found = groups(read_runs(parser.parse_args().outputs))
     if len(found) != 2:
         raise SystemExit(f"{len(found)} groups of runs; expected the two twins alone; try make demo in an empty folder")
     one, two = found
@@ -45,8 +45,8 @@ def main() -> None:
     inner = np.abs(moved) < np.abs(moved).max() - 1e-9
     print("| | harm per e-fold of training share | without the extremes | correlation of harm between the twins |")
     print("|---|---|---|---|")
-    for condition in one.harm:
-        harm = np.array([[twin.harm[condition][code].mean for code in codes] for twin in (one, two)])
+    for condition in one.conditions:
+        harm = np.array([[twin.conditions[condition].harm(code).value for code in codes] for twin in (one, two)])
         paid = harm[1] - harm[0]
         cells = (interval(slope, moved, paid), interval(slope, moved[inner], paid[inner]), interval(correlation, *harm))
         print("|", " | ".join((" ".join(condition).strip(), *cells)), "|")

@@ -8,7 +8,7 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mbs.report.compare import GENERATED, groups, read_results
+from mbs.report.compare import GENERATED, groups, read_runs
 
 HERE = Path(__file__).parent
 
@@ -46,14 +46,14 @@ def main() -> None:
         learned[file.stem] = {code: (tokens, [p["nll"][code] for p in history]) for code in history[0]["nll"]}
     draw(learned, "million tokens", "held-out nats per token", HERE / "training.png")
     paid: dict[str, dict[str, tuple[list[float], list[float]]]] = {}
-    for group in groups(read_results(asked.sweep)):
-        (spreads,) = group.harm.values()
+    for group in groups(read_runs(asked.sweep)):
+        (runs,) = group.conditions.values()
         lines = paid.setdefault(group.model, {})
-        for code, spread in spreads.items():
+        for code in group.shares:
             across, values = lines.setdefault(code, ([], []))
             across.append(float(group.sparsity))
-            values.append(spread.mean)
-        print(group.model, group.sparsity, *(f"{k} {v:+.4f}" for k, v in group.summary(next(iter(group.harm))).items()))
+            values.append(runs.harm(code).value)
+        print(group.model, group.sparsity, *(f"{name} {found.value:+.4f}" for name, found in runs.summary().items()))
     draw(paid, "sparsity (wanda, mbs mix)", "harm, nats per token", HERE / "sparsity.png")
 
 

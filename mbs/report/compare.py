@@ -1,16 +1,19 @@
-"""Runs side by side: harm per language under every pruner and mix, with its spread over calibration seeds."""
+"""Runs side by side: what every language pays under every pruner and mix, with intervals over seeds and documents."""
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from statistics import fmean, stdev
 from typing import Any
 
+import numpy as np
+
 from mbs.errors import MbsError
+from mbs.languages import LANGUAGES
+from mbs.metrics import Deltas, Estimate, Interval, cvar_harm, harm_estimate, interval, mean_estimate, worst_harm
 from mbs.result import SCHEMA_VERSION
 from mbs.store import digest
 
@@ -20,68 +23,154 @@ Condition = tuple[str, str]  # pruner and mix; no mix where no text is used
 
 
 @dataclass(frozen=True)
-class Spread:
-    """Mean over runs that differ in their calibration seed, and their standard deviation (NaN for a single run)."""
+class Run:
+    """A finished run: the content of its `result.json`, and where it lies."""
 
-    mean: float
-    deviation: float
+    result: Mapping[str, Any]
+    directory: Path
 
-    def __str__(self) -> str:
-        """Mean, and deviation where there is one."""
-        return f"{self.mean:+.3f}" + ("" if math.isnan(self.deviation) else f" ±{self.deviation:.3f}")
+    @cached_property
+    def deltas(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """By language, NLL(compressed) - NLL(dense) of each document in nats, and its scored tokens."""
+        rows = _columns(self.directory / "scores.parquet", ["language", "tokens", "nll_dense", "nll_compressed"])
+        found = {}
+        for language in self.result["languages"]:
+            mine = (rows["language"] == language) & (rows["tokens"] > 0)
+            found[language] = (rows["nll_compressed"] - rows["nll_dense"])[mine], rows["tokens"][mine].astype(float)
+        return found
+
+    @cached_property
+    def answers(self) -> dict[tuple[str, str], np.ndarray]:
+        """By task and language, right answers of the dense and the compressed model `[2, n]`, as 0 and 1."""
+        if not self.result["tasks"]:
+            return {}
+        rows = _columns(self.directory / "answers.parquet", ["task", "language", "correct_dense", "correct_compressed"])
+        right = np.stack([rows["correct_dense"], rows["correct_compressed"]]).astype(float)
+        return {
+            (task, language): right[:, (rows["task"] == task) & (rows["language"] == language)]
+            for task, languages in self.result["tasks"].items()
+            for language in languages
+        }
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Runs that differ in their calibration seed alone: one row of a table."""
+
+    pruner: str
+    mix: str
+    runs: tuple[Run, ...]
+
+    @property
+    def first(self) -> Mapping[str, Any]:
+        """The result of one of them, for what they share."""
+        return self.runs[0].result
+
+    @cached_property
+    def deltas(self) -> dict[str, Deltas]:
+        """Differences `[seeds, documents]` of every language."""
+        languages = self.runs[0].deltas
+        return {
+            code: Deltas(np.stack([run.deltas[code][0] for run in self.runs]), tokens)
+            for code, (_, tokens) in languages.items()
+        }
+
+    @property
+    def parallel(self) -> bool:
+        """Whether documents are translations of each other."""
+        return bool((self.first["summary"] or {}).get("parallel"))
+
+    def harm(self, language: str) -> Interval:
+        """Harm in nats per token, over crossed seeds and documents."""
+        return interval(harm_estimate(self.deltas[language]))
+
+    def summary(self) -> dict[str, Interval]:
+        """Mean, worst quarter and worst language (chosen on other cells than measured), low-resource mean."""
+        counted = {code: held for code, held in self.deltas.items() if not _collection(code)}
+        if not counted:
+            return {}
+        learnt = {
+            code: held
+            for code, held in counted.items()
+            if all(run.result["languages"][code]["learnt"] is not False for run in self.runs)
+        } or counted
+        low = {code: counted[code] for code in self.first["summary"]["low_resource_languages"]}
+        found: dict[str, Estimate] = {"mean": mean_estimate(counted, self.parallel)}
+        if min(held.delta.shape[1] for held in learnt.values()) > 1:
+            found["worst quarter"] = cvar_harm(learnt, self.parallel).estimate
+            found["worst"] = worst_harm(learnt, self.parallel).estimate
+        if low:
+            found["low-resource"] = mean_estimate(low, self.parallel)
+        return {name: interval(estimate) for name, estimate in found.items()}
+
+    def accuracy(self, task: str, language: str) -> dict[str, Interval]:
+        """Dense and compressed accuracy and their paired difference, over crossed seeds and items."""
+        answers = np.stack([run.answers[task, language] for run in self.runs])
+        items = np.ones(answers.shape[-1])
+        values = {"dense": answers[:1, 0], "compressed": answers[:, 1], "difference": answers[:, 1] - answers[:, 0]}
+        return {name: interval(harm_estimate(Deltas(value, items))) for name, value in values.items()}
 
 
 @dataclass(frozen=True)
 class Group:
-    """Runs of one model on one text at one sparsity: languages by share, harm per condition and language."""
+    """Conditions on one model, text, sparsity and calibration budget, which may be compared."""
 
     model: str
     sparsity: str
     generated: bool
-    shares: Mapping[str, float | None]
-    dense: Mapping[str, float]
-    low_resource: tuple[str, ...]
-    harm: Mapping[Condition, Mapping[str, Spread]]
+    conditions: Mapping[Condition, Runs]
 
-    def summary(self, condition: Condition) -> dict[str, float]:
-        """Unweighted mean and worst over the languages, and over the low-resource ones where known."""
-        means = {code: spread.mean for code, spread in self.harm[condition].items()}
-        found = {"mean": fmean(means.values()), "worst": max(means.values())}
-        if self.low_resource:
-            found["low-resource"] = fmean(means[code] for code in self.low_resource)
-        return found
+    @property
+    def first(self) -> Mapping[str, Any]:
+        """The result of one run, for what all share."""
+        return next(iter(self.conditions.values())).first
+
+    @property
+    def shares(self) -> dict[str, float | None]:
+        """Training shares by language, in the order of the table."""
+        return {code: row["share"] for code, row in self.first["languages"].items()}
+
+    @property
+    def dense(self) -> dict[str, float]:
+        """Dense perplexity by language."""
+        return {code: row["dense"]["perplexity"] for code, row in self.first["languages"].items()}
 
 
-def read_results(outputs: Path) -> list[dict[str, Any]]:
+def read_runs(outputs: Path) -> list[Run]:
     """Every finished run under a folder; raises MbsError when there is none."""
     files = sorted(outputs.glob("*/result.json"))
     if not files:
         raise MbsError(f"no finished run in {outputs}", "a folder with */result.json", "mbs -m experiment=demo")
-    found = [json.loads(file.read_text(encoding="utf-8")) for file in files]
-    for file, result in zip(files, found, strict=True):
-        if result.get("schema_version") != SCHEMA_VERSION:
-            raise MbsError(f"{file} has schema {result.get('schema_version')}", f"schema {SCHEMA_VERSION}", "a new run")
+    found = [Run(json.loads(file.read_text(encoding="utf-8")), file.parent) for file in files]
+    for run in found:
+        version = run.result.get("schema_version")
+        if version != SCHEMA_VERSION:
+            raise MbsError(f"{run.directory} has schema {version}", f"schema {SCHEMA_VERSION}", "a new run")
     return found
 
 
-def groups(results: Sequence[Mapping[str, Any]]) -> list[Group]:
-    """Runs that may be compared: the same model, evaluation text, sparsity and calibration budget.
+def for_choosing(run: Run) -> bool:
+    """Whether a run saw the half of the documents that choices are made on."""
+    return bool(run.result["config"]["evaluation"].get("split") == "first")
+
+
+def groups(runs: Sequence[Run]) -> list[Group]:
+    """Runs that may be compared: the same model, evaluation text and rows, sparsity and calibration budget.
 
     A pruner that uses no text stands in every group of its model, text and sparsity.
     """
-    found: dict[str, list[Mapping[str, Any]]] = {}
-    for result in results:
-        found.setdefault(
-            digest({"content": result["content"], "sparsity": result["sparsity"]["requested"]}), []
-        ).append(result)
+    found: dict[str, list[Run]] = {}
+    for run in runs:
+        key = digest({"content": run.result["content"], "sparsity": run.result["sparsity"]["requested"]})
+        found.setdefault(key, []).append(run)
     made = []
     for alike in found.values():
-        free = [result for result in alike if not result["calibration"]["used"]]
-        budgets: dict[str, list[Mapping[str, Any]]] = {}
-        for result in alike:
-            if result["calibration"]["used"]:
-                budgets.setdefault(digest(result["config"]["calibration"]), []).append(result)
-        made += [_group([*runs, *free]) for runs in budgets.values()] or [_group(free)]
+        free = [run for run in alike if not run.result["calibration"]["used"]]
+        budgets: dict[str, list[Run]] = {}
+        for run in alike:
+            if run.result["calibration"]["used"]:
+                budgets.setdefault(digest(run.result["config"]["calibration"]), []).append(run)
+        made += [_group([*held, *free]) for held in budgets.values()] or [_group(free)]
     return sorted(made, key=lambda group: (group.model, group.sparsity))
 
 
@@ -91,45 +180,45 @@ def is_generated(result: Mapping[str, Any]) -> bool:
     return str(corpus.get("_target_", "")).startswith("mbs.corpora.demo.")
 
 
-def _group(runs: Sequence[Mapping[str, Any]]) -> Group:
-    first = runs[0]
-    by_condition = _conditions(runs)
-    harm = {
-        condition: {code: _spread([run["languages"][code]["harm"] for run in alike]) for code in first["languages"]}
-        for condition, alike in sorted(by_condition.items())
-    }
-    return Group(
-        model=_model_name(first),
-        sparsity=first["sparsity"]["requested"],
-        generated=is_generated(first),
-        shares={code: row["share"] for code, row in first["languages"].items()},
-        dense={code: row["dense"]["perplexity"] for code, row in first["languages"].items()},
-        low_resource=tuple(first["summary"]["low_resource_languages"]),
-        harm=harm,
-    )
+def _group(runs: Sequence[Run]) -> Group:
+    first = runs[0].result
+    conditions = dict(sorted(_conditions(runs).items()))
+    return Group(_model_name(first), first["sparsity"]["requested"], is_generated(first), conditions)
 
 
-def _conditions(runs: Sequence[Mapping[str, Any]]) -> dict[Condition, list[Mapping[str, Any]]]:
+def _conditions(runs: Sequence[Run]) -> dict[Condition, Runs]:
     """Runs that differ in their calibration seed alone; where more differs, the mix is named with a mark of its own."""
-    found: dict[Condition, dict[str, list[Mapping[str, Any]]]] = {}
+    found: dict[Condition, dict[str, list[Run]]] = {}
     for run in runs:
-        config = {key: value for key, value in run["config"].items() if key not in INCIDENTAL}
-        used = run["calibration"]["used"]
+        result = run.result
+        config = {key: value for key, value in result["config"].items() if key not in INCIDENTAL}
+        used = result["calibration"]["used"]
         if not used:
             config = {key: value for key, value in config.items() if key not in ("mix", "corpus", "calibration")}
-        mark = digest({"config": config, "numerics": run["numerics"]})[:4]
-        alike = found.setdefault((run["pruner"], run["mix"] if used else ""), {}).setdefault(mark, [])
+        mark = digest({"config": config, "numerics": result["numerics"]})[:4]
+        alike = found.setdefault((result["pruner"], result["mix"] if used else ""), {}).setdefault(mark, [])
         if used or not alike:
             alike.append(run)
     return {
-        (pruner, mix if len(variants) == 1 else f"{mix} #{mark}"): alike
+        (pruner, name): Runs(pruner, name, tuple(sorted(alike, key=lambda run: int(run.result["config"]["seed"]))))
         for (pruner, mix), variants in found.items()
         for mark, alike in variants.items()
+        for name in [mix if len(variants) == 1 else f"{mix} #{mark}"]
     }
 
 
-def _spread(values: Sequence[float]) -> Spread:
-    return Spread(fmean(values), stdev(values) if len(values) > 1 else math.nan)
+def _columns(file: Path, names: list[str]) -> dict[str, np.ndarray]:
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(file, columns=names)
+    except (OSError, ValueError) as error:
+        raise MbsError(f"{file} cannot be read ({error})", "the file beside result.json", "the run again") from error
+    return {name: table[name].to_numpy() for name in names}
+
+
+def _collection(code: str) -> bool:
+    return code in LANGUAGES and LANGUAGES[code].collection
 
 
 def _model_name(result: Mapping[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,7 +19,7 @@ def label(condition: Condition) -> str:
 
 
 def draw_harm(groups: Sequence[Group], file: Path) -> None:
-    """One panel per model: harm of every language, the largest training share first, bars one deviation long."""
+    """One panel per model: harm of every language by training share, with 95 % intervals over seeds and documents."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -29,14 +28,15 @@ def draw_harm(groups: Sequence[Group], file: Path) -> None:
     FigureCanvasAgg(figure)
     for axes, group in zip(figure.subplots(len(groups), 1, squeeze=False)[:, 0], groups, strict=True):
         codes = list(group.dense)
-        pruners = sorted({pruner for pruner, mix in group.harm if mix})
-        for number, (condition, spreads) in enumerate(group.harm.items()):
-            at = [place + 0.08 * (number - (len(group.harm) - 1) / 2) for place in range(len(codes))]
-            bars = [0.0 if math.isnan(spreads[code].deviation) else spreads[code].deviation for code in codes]
+        pruners = sorted({pruner for pruner, mix in group.conditions if mix})
+        for number, (condition, runs) in enumerate(group.conditions.items()):
+            at = [place + 0.08 * (number - (len(group.conditions) - 1) / 2) for place in range(len(codes))]
+            found = [runs.harm(code) for code in codes]
+            bars = [0.0 if one.low is None else one.value - one.low for one in found]
             mix = condition[1]
             line = LINES[pruners.index(condition[0]) % len(LINES)] if mix else ":"
             colour, mark = COLOURS.get(mix), MARKS.get(mix, "^")
-            means = [spreads[code].mean for code in codes]
+            means = [one.value for one in found]
             axes.errorbar(
                 at, means, yerr=bars, label=label(condition), capsize=2, linewidth=1, linestyle=line, color=colour,
                 marker=mark, markersize=5,
