@@ -20,6 +20,7 @@ from mbs.languages import Language, checked, extended
 from mbs.models import ModelSource
 from mbs.settings import Settings, SurveySettings
 from mbs.shares import declare_shares
+from mbs.tasks.rows import GENERATED
 from mbs.tasks.suite import Tasks
 
 SAVES = {False: "none", "mask": "mask", True: "model"}
@@ -42,7 +43,7 @@ def build(config: DictConfig, warn: Callable[[str], None]) -> Settings:
     evaluation = plain["evaluation"]
     text = {key: value for key, value in evaluation.items() if key not in ("tasks", "continuations")}
     task = cast(PerplexityTask, _made(text, "evaluation"))
-    tasks = _tasks(evaluation.get("tasks"))
+    tasks = _tasks(evaluation.get("tasks"), model)
     return Settings(
         model=model,
         mix=mix,
@@ -105,9 +106,18 @@ def _corpus(
     return None if _out_of_place(corpus, model) else corpus
 
 
-def _tasks(described: dict[str, Any] | None) -> Tasks | None:
-    """None where no task is named."""
-    return cast(Tasks, _made(described, "evaluation.tasks")) if described and described.get("names") else None
+def _tasks(described: dict[str, Any] | None, model: ModelSource) -> Tasks | None:
+    """None where no task is named; generated rows are for the embedded models alone."""
+    if not described or not described.get("names"):
+        return None
+    tasks = cast(Tasks, _made(described, "evaluation.tasks"))
+    if tasks.path == GENERATED and not model.embedded:
+        raise MbsError(
+            f"evaluation.tasks.path={GENERATED}, rows of the generated world, for model.path={model.path}",
+            "rows that say something about the model",
+            "evaluation=xnli, with evaluation.tasks.path=FOLDER or the hub's",
+        )
+    return tasks
 
 
 def _evaluation(

@@ -192,6 +192,7 @@ def test_choices_see_the_first_half_and_tables_do_not(
         choose(runs, "best")
     for run in runs:
         content = {"schema_version": 1, **run.result}
+        del content["tasks"]  # as results were before there were tasks
         (run.directory / "result.json").write_text(json.dumps(content))
     monkeypatch.setattr(sys, "argv", ["report", str(tmp_path), "--choose", "worst-quarter"])
     assert report() == 0

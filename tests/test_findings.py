@@ -144,6 +144,13 @@ def test_neither_text_nor_tasks_is_one_line(run: Run) -> None:
     assert "try evaluation.path=FOLDER or evaluation=xnli" in err
 
 
+def test_generated_rows_are_for_the_embedded_models_alone(run: Run, evaluation_folder: Path) -> None:
+    words = ["evaluation.tasks.names=[xnli]", "evaluation.tasks.path=embedded:demo", "evaluation=local"]
+    code, _, err = run(*words, f"evaluation.path={evaluation_folder}")
+    assert code == 2
+    assert "rows of the generated world, for model.path=" in err
+
+
 def test_a_document_that_calibration_used_is_refused_by_id(run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "news"
     folder.mkdir()

@@ -92,7 +92,7 @@ class Runs:
         learnt = {
             code: held
             for code, held in counted.items()
-            if all(run.result["languages"][code]["learnt"] is not False for run in self.runs)
+            if all(run.result["languages"][code].get("learnt") is not False for run in self.runs)
         } or counted
         low = {code: counted[code] for code in self.first["summary"]["low_resource_languages"]}
         found: dict[str, Estimate] = {"mean": mean_estimate(counted, self.parallel)}
@@ -141,7 +141,8 @@ def read_runs(outputs: Path) -> list[Run]:
     files = sorted(outputs.glob("*/result.json"))
     if not files:
         raise MbsError(f"no finished run in {outputs}", "a folder with */result.json", "mbs -m experiment=demo")
-    found = [Run(json.loads(file.read_text(encoding="utf-8")), file.parent) for file in files]
+    without_tasks: dict[str, Any] = {"tasks": {}}  # as before there were any
+    found = [Run(without_tasks | json.loads(file.read_text(encoding="utf-8")), file.parent) for file in files]
     for run in found:
         version = run.result.get("schema_version")
         if version != SCHEMA_VERSION:

@@ -58,7 +58,7 @@ def _rows(condition: Runs) -> Iterator[dict[str, Any]]:
         yield _mean(language, "perplexity", [row["compressed"]["perplexity"] for row in per_run], units)
         yield _mean(language, "bits_per_byte", [row["compressed"]["bits_per_byte"] for row in per_run], units)
         for metric in PLAIN:
-            if all(row[metric] is not None for row in per_run):
+            if all(row.get(metric) is not None for row in per_run):
                 yield _mean(language, metric, [row[metric] for row in per_run], units)
     for task, languages in condition.first["tasks"].items():
         for language in languages:
