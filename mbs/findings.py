@@ -13,7 +13,7 @@ from mbs.evaluators.perplexity import TextScores
 from mbs.evaluators.unigram import unigram_nll
 from mbs.evaluators.windows import LanguageText
 from mbs.identify import Identifier
-from mbs.inputs import Inputs, parallel
+from mbs.inputs import Inputs
 from mbs.measure import Measured
 from mbs.metrics import LanguageResult, Summary, compare, deltas, learnt, lost, summarize
 from mbs.metrics.answers import Change, TaskResult, binned_calibration_error, compare_answers
@@ -58,7 +58,7 @@ def compare_models(settings: Settings, inputs: Inputs, dense: Measured, compress
         for text in inputs.texts
         if text.language in counted
     }
-    summary = summarize(counted, settings.shares, measured, parallel(inputs.texts)) if counted else None
+    summary = summarize(counted, settings.shares, measured, inputs.parallel) if counted else None
     return Findings(
         languages,
         summary,

@@ -17,7 +17,7 @@ WIKITEXT_FILES = "hf://datasets/Salesforce/wikitext/wikitext-2-raw-v1/test-*.par
 
 
 class XLSum:
-    """The articles of XL-Sum's validation split, and WikiText-2's test split as one document (Zeng et al., 2024).
+    """The articles of XL-Sum's validation split, and the lines of WikiText-2's test split (Zeng et al., 2024).
 
     From the hub's parquet files, as datasets 5 runs no scripts, or from a folder with `<xlsum name>/validation/` and
     `wikitext-2-raw-v1/test/` full of such files. `languages` are the paper's; others may be asked for.
@@ -65,7 +65,7 @@ class XLSum:
     def _read(self, language: str) -> tuple[Document, ...]:
         rows = parquet_rows(self.location(language))
         if language == WIKITEXT:
-            return (Document("wikitext-2-raw-v1", "\n\n".join(row["text"] for row in rows), WIKITEXT, True),)
+            return tuple(Document(f"line-{number}", row["text"], WIKITEXT) for number, row in enumerate(rows))
         return tuple(Document(str(row["id"]), row["text"], row.get("url"), True) for row in rows)
 
 

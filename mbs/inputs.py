@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from mbs.continuations import Prompt, prompts
+from mbs.corpora.base import Document
 from mbs.errors import MbsError
-from mbs.evaluators.windows import LanguageText
+from mbs.evaluators.windows import LanguageText, PerplexityTask
 from mbs.machine import versions
 from mbs.mixes import Plan, plan
 from mbs.models import checkpoint_digest, context_length, open_tokenizer, resolved_device
@@ -24,7 +24,7 @@ from mbs.tasks.suite import TaskText
 from mbs.tokenization import Tokenization, tokenizations
 from mbs.tokenizer import Tokenizer
 
-TOKENIZED_DOCUMENTS = 200  # per language, to describe the tokenizer and to go on from
+DESCRIBED = 200  # documents per language that describe the tokenizer and are gone on from
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,10 @@ class Inputs:
     texts: list[LanguageText]
     tasks: list[TaskText]
     without_task: tuple[str, ...]
+    lacking: tuple[str, ...]
     tokenization: dict[str, Tokenization]
     prompts: dict[str, list[Prompt]]
+    parallel: bool
 
     @property
     def vocabulary(self) -> int:
@@ -55,6 +57,8 @@ class Inputs:
             yield f"too few segments for a segment in: {', '.join(self.plan.without_segment)}"
         if self.without_task:
             yield f"none of the tasks has: {', '.join(self.without_task)}"
+        if self.lacking:
+            yield f"no rows, and left out: {'; '.join(self.lacking)}"
         unprompted = [text.language for text in self.texts if self.prompts and text.language not in self.prompts]
         if unprompted:
             yield f"no document is long enough to go on from in: {', '.join(unprompted)}"
@@ -70,6 +74,15 @@ def gather(settings: Settings) -> Inputs:
     tokenizer = open_tokenizer(folder)
     corpus = settings.evaluation
     texts = [settings.task.read(corpus, language, tokenizer) for language in languages] if corpus else []
+    documents = {code: settings.task.chosen(corpus, code) for code in languages} if corpus else {}
+    same = parallel(settings.task, documents)
+    first = {code: held[:DESCRIBED] for code, held in documents.items()}
+    described = tokenizations(
+        {code: [document.text for document in held] for code, held in first.items()},
+        tokenizer,
+        same,
+        table=settings.table,
+    )
     tasks = settings.tasks.read(settings.languages) if settings.tasks else []
     calibration = _sample(settings, drawn, tokenizer)
     _refuse_overlap(settings, calibration, texts)
@@ -83,8 +96,10 @@ def gather(settings: Settings) -> Inputs:
         texts,
         tasks,
         without,
-        _tokenization(settings, texts, tokenizer),
-        _prompts(settings, texts, tokenizer),
+        settings.tasks.lacking(tasks, settings.languages) if settings.tasks else (),
+        described,
+        _prompts(settings.continuations, first, tokenizer),
+        same,
     )
 
 
@@ -124,33 +139,33 @@ def evaluated_languages(settings: Settings) -> tuple[str, ...]:
     return tuple(sorted(wanted, key=lambda code: order.index(code) if code in order else len(order)))
 
 
-def parallel(texts: Sequence[LanguageText]) -> bool:
-    """Whether documents are translations of each other: the same ids in every language, but for the language's code."""
-    names = [[unit.id.removeprefix(f"{text.language}-") for unit in text.units] for text in texts]
-    return len(list(groupby(names))) == 1
+def parallel(task: PerplexityTask, documents: Mapping[str, Sequence[Document]]) -> bool:
+    """Whether documents are translations of each other: as the settings say, else where their own ids agree.
+
+    Raises MbsError where they are called parallel and differ in number.
+    """
+    if not task.whole_documents or task.parallel is False or len(documents) < 2:
+        return False
+    counts = {len(held) for held in documents.values()}
+    if task.parallel:
+        if len(counts) > 1:
+            raise MbsError(
+                f"evaluation.parallel=true, with {min(counts)} to {max(counts)} documents per language",
+                "as many in every language",
+                f"evaluation.documents={min(counts)}, or evaluation.parallel=false",
+            )
+        return True
+    stated = all(document.stated for held in documents.values() for document in held)
+    names = [[document.id.removeprefix(f"{code}-") for document in held] for code, held in documents.items()]
+    return stated and all(held == names[0] for held in names)
 
 
-def _tokenization(settings: Settings, texts: Sequence[LanguageText], tokenizer: Tokenizer) -> dict[str, Tokenization]:
-    """Of the first documents that are measured; whether they are parallel follows from their ids."""
-    if settings.evaluation is None:
-        return {}
-    documents = {
-        text.language: [d.text for d in settings.task.chosen(settings.evaluation, text.language)[:TOKENIZED_DOCUMENTS]]
-        for text in texts
-    }
-    same = settings.task.whole_documents and parallel(texts)
-    return tokenizations(documents, tokenizer, same, table=settings.table)
-
-
-def _prompts(settings: Settings, texts: Sequence[LanguageText], tokenizer: Tokenizer) -> dict[str, list[Prompt]]:
+def _prompts(count: int, documents: Mapping[str, Sequence[Document]], tokenizer: Tokenizer) -> dict[str, list[Prompt]]:
     """The starts of documents for the models to go on from, in the languages that have documents long enough."""
-    if not settings.continuations or settings.evaluation is None:
-        return {}
     found = {}
-    for text in texts:
+    for language, held in documents.items() if count else ():
         with suppress(MbsError):
-            documents = settings.task.chosen(settings.evaluation, text.language)[:TOKENIZED_DOCUMENTS]
-            found[text.language] = prompts(documents, tokenizer, settings.continuations)
+            found[language] = prompts(held, tokenizer, count)
     return found
 
 

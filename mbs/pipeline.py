@@ -137,6 +137,10 @@ def _measure(settings: Settings, log: Log, inputs: Inputs, run_id: str, director
         shares={"unit": settings.shares.unit, "source": settings.shares.source} if settings.shares else None,
         calibration=_calibration(settings, inputs),
         task_hashes={f"{task.family}/{task.language}": task.content_hash for task in inputs.tasks},
+        evaluation={
+            "text": settings.evaluation.provenance() if settings.evaluation else {},
+            "rows": sorted({task.source for task in inputs.tasks}),
+        },
         found=found,
         requested_sparsity=settings.sparsity.name,
         layers=layers,

@@ -52,6 +52,7 @@ class Result:
     model_digest: str
     text_hashes: Mapping[str, str]
     task_hashes: Mapping[str, str]
+    evaluation: Mapping[str, object]
     config: Mapping[str, Any]
     versions: Mapping[str, str]
     numerics: Mapping[str, str | int]
@@ -72,6 +73,7 @@ class Result:
             "pruner": self.pruner,
             "mix": self.mix,
             "content": {"model": self.model_digest, "evaluation": self.text_hashes, "tasks": self.task_hashes},
+            "evaluation": self.evaluation,
             "config": self.config,
             "versions": self.versions,
             "numerics": self.numerics,

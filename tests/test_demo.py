@@ -170,10 +170,13 @@ def fake_run(
 
 def test_only_seeds_are_averaged_and_repeats_without_text_count_once(tmp_path: Path) -> None:
     runs = [fake_run(tmp_path, seed, weight=weight) for seed in (0, 1) for weight in (1, 2)]
+    again = fake_run(tmp_path, 1, split="all ")  # the same draw under another name
+    runs.append(Run({**again.result, "config": runs[-2].result["config"]}, again.directory))
     (group,) = groups([*runs, *(fake_run(tmp_path, 0, "magnitude", mix) for mix in ("mbs", "english"))])
     customs = [runs.harm("en").value for (pruner, _), runs in group.conditions.items() if pruner == "wanda"]
     assert sorted(customs) == pytest.approx([0.15 + 0.0015, 0.25 + 0.0015])
     assert len({mix for pruner, mix in group.conditions if pruner == "wanda"}) == 2
+    assert {len(runs.runs) for (pruner, _), runs in group.conditions.items() if pruner == "wanda"} == {2}
     assert group.conditions["magnitude", ""].harm("en").seeds == 1
     assert not group.generated
 

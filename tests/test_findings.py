@@ -12,15 +12,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import SYLLABLES, Command, invented, shared
+from conftest import SYLLABLES, Command, invented
 
 from mbs import cli
 from mbs.corpora.base import Document
 from mbs.corpora.folder import FolderCorpus
 from mbs.errors import MbsError
 from mbs.evaluators.unigram import DISCOUNT, unigram_nll
-from mbs.evaluators.windows import LanguageText, PerplexityTask, by_document
+from mbs.evaluators.windows import PerplexityTask, by_document
 from mbs.hub import XLSum
+from mbs.inputs import parallel
 from mbs.languages import LANGUAGES
 from mbs.metrics import Scores, summarize
 from mbs.metrics.answers import binned_calibration_error, calibration_error
@@ -67,7 +68,8 @@ def result_and_folder() -> tuple[dict[str, Any], Path]:
 
 def test_tasks_and_perplexity_in_one_run(run: Run, rows: Path, evaluation_folder: Path) -> None:
     code, out, err = run("evaluation=xnli", f"evaluation.path={evaluation_folder}", f"evaluation.tasks.path={rows}",
-                         "evaluation.tasks.limit=7", "evaluation.continuations=2", "languages=[en,sw,fr]")  # fmt: skip
+                         "evaluation.tasks.limit=7", "evaluation.continuations=2", "evaluation.parallel=true",
+                         "languages=[en,sw,fr]")  # fmt: skip
     assert code == 0
     assert err == ("mbs: warning: none of the tasks has: fr\n")
     found, folder = result_and_folder()
@@ -271,7 +273,7 @@ def test_xlsum_is_read_as_the_paper_does(tmp_path: Path, run: Run) -> None:
     parquet(tmp_path / "xlsum" / "wikitext-2-raw-v1" / "test", lines)
     corpus = XLSum(str(tmp_path / "xlsum"))
     assert [document.id for document in corpus.documents("sw")] == [f"swahili-{n}" for n in range(4)]
-    assert corpus.documents("wikitext2")[0].text == "\n\n".join(row["text"] for row in lines)
+    assert "\n\n".join(d.text for d in corpus.documents("wikitext2")) == "\n\n".join(row["text"] for row in lines)
     with pytest.raises(MbsError, match="XL-Sum has no it; expected one of en, zh-Hans"):
         corpus.documents("it")
     with pytest.raises(MbsError, match=r"french/validation/\*\.parquet cannot be read \(FileNotFoundError"):
@@ -300,13 +302,29 @@ def test_xlsum_out_of_reach_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None
     assert XLSum().languages[-1] == "wikitext2"
 
 
-@pytest.mark.skipif(shared("data", "ntrex") is None, reason="needs MBS_SHARED")
-def test_real_news_are_parallel_and_learnt(tokenizer: Tokenizer) -> None:
-    from mbs.inputs import parallel
+def test_documents_are_parallel_where_their_own_ids_or_the_settings_say_so() -> None:
+    def held(language: str, count: int, stated: bool) -> list[Document]:
+        return [Document(f"{language}-{n}" if not stated else f"news/{n}", "a b", None, stated) for n in range(count)]
 
-    folder = shared("data", "ntrex")
-    assert folder is not None
-    texts: list[LanguageText] = [
-        PerplexityTask(documents=3).read(FolderCorpus(folder), code, tokenizer) for code in ("en", "zh-Hant", "yo")
-    ]
-    assert parallel(texts)
+    own = {code: held(code, 3, True) for code in ("en", "sw")}
+    counted = {code: held(code, 3, False) for code in ("en", "sw")}
+    unequal = {"en": held("en", 3, False), "sw": held("sw", 2, False)}
+    assert parallel(PerplexityTask(), own)
+    assert not parallel(PerplexityTask(parallel=False), own)
+    assert not parallel(PerplexityTask(protocol="paper"), own)
+    assert not parallel(PerplexityTask(windows=3), own)
+    assert not parallel(PerplexityTask(), counted)  # that both have three documents says nothing
+    assert parallel(PerplexityTask(parallel=True), counted)
+    assert not parallel(PerplexityTask(parallel=True), {"en": counted["en"]})
+    with pytest.raises(MbsError, match=r"evaluation\.parallel=true, with 2 to 3 documents .* evaluation\.documents=2"):
+        parallel(PerplexityTask(parallel=True), unequal)
+    with pytest.raises(MbsError, match=r"evaluation\.parallel=yes"):
+        PerplexityTask(parallel="yes")  # type: ignore[arg-type]
+
+
+def test_what_the_papers_tasks_lack_is_said(run: Run, rows: Path) -> None:
+    code, _, err = run("evaluation=paper", f"evaluation.tasks.path={rows}", "languages=[en,sw]")
+    assert code == 0
+    assert "no rows, and left out: boolq (en); " in err
+    assert "xcopa (sw)" in err
+    assert "xnli" not in err

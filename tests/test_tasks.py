@@ -349,7 +349,12 @@ WRONG: list[tuple[str, object, str]] = [
     ("xnli", {"premise": "  "}, "premise=' '; expected text that is not empty"),
     ("xnli", {"hypothesis": None}, "hypothesis=None; expected text that is not empty"),
     ("xwinograd", {"answer": 1}, "answer=1; expected one of '1', '2'"),
-    ("xwinograd", {"sentence": "no gap"}, "sentence='no gap'; expected text with a _ where an option goes"),
+    (
+        "xwinograd",
+        {"sentence": "no gap"},
+        "sentence='no gap'; expected text with one _ where an option goes; try mending",
+    ),
+    ("xwinograd", {"sentence": "a _ b _ c"}, "expected text with one _ where an option goes"),
     ("belebele", {"correct_answer_num": 3}, "correct_answer_num=3; expected one of '1', '2', '3', '4'"),
     ("hellaswag", {"label": 2}, "label=2; expected one of '0', '1', '2', '3'"),
     ("hellaswag", {"endings": ["a", "b"]}, "endings=['a', 'b']; expected a list of four texts"),
@@ -373,6 +378,13 @@ def test_a_wrong_row_is_one_line(family: str, change: object, line: str, tmp_pat
     assert f"{file}:2" in str(caught.value)
     assert line in str(caught.value)
     assert "\n" not in caught.value.line
+
+
+def test_rows_that_lm_eval_would_all_drop_are_refused(tmp_path: Path) -> None:
+    benchmark, empty = BENCHMARKS["pawsx"], {**ROWS["pawsx"], "sentence1": ""}
+    with pytest.raises(MbsError, match="sentence1 or sentence2 is empty in every row"):
+        read_file(write(tmp_path, "en.jsonl", [empty, empty]), benchmark, None)
+    assert len(read_file(write(tmp_path, "en.jsonl", [empty, ROWS["pawsx"]]), benchmark, None)) == 2
 
 
 def test_empty_files_and_other_encodings_are_named(tmp_path: Path) -> None:
@@ -540,6 +552,10 @@ def test_retention_above_chance() -> None:
     assert found.retention_reason is None
     assert (found.margin, found.flips, found.divergence, found.calibration_error, found.brier) == (None,) * 5
     assert found.p == pytest.approx(2 * 0.5**20)
+    one = compare_answers(
+        np.ones(1, bool), np.zeros(1, bool), np.zeros(1, int), np.zeros((1, 0)), np.zeros((1, 0)), 0.25
+    )
+    assert one.retention is None  # a single right answer shows nothing, though its own standard error is zero
 
 
 def test_rows_with_fewer_choices_count_for_what_they_have() -> None:

@@ -30,6 +30,8 @@ class PerplexityTask:
     `split` takes the first or the second half of the documents: what is chosen by looking at scores looks at the first,
     and what is reported of it is measured on the second. `windows` takes that many windows per language, evenly spaced.
     On `divergence` tokens per language, evenly spaced, the whole distributions of the two models are compared.
+    `parallel` says whether the k-th document of every language is the same in translation; None: where the texts' own
+    ids agree.
     """
 
     path: str | None = None
@@ -41,6 +43,7 @@ class PerplexityTask:
     windows: int | None = None
     split: str = "all"
     divergence: int = 2048
+    parallel: bool | None = None
 
     def __post_init__(self) -> None:
         if self.protocol not in PROTOCOLS:
@@ -53,6 +56,8 @@ class PerplexityTask:
                 raise MbsError(f"evaluation.{key}={value}", "a whole number of one or more, or null for all")
         if not _whole(self.length, 2):
             raise MbsError(f"evaluation.length={self.length}", "a whole number of two or more")
+        if self.parallel not in (None, True, False):
+            raise MbsError(f"evaluation.parallel={self.parallel}", "true, false, or null to go by the texts' own ids")
         if not _whole(self.divergence, 0):
             raise MbsError(f"evaluation.divergence={self.divergence}", "a whole number of tokens, 0 for none")
 

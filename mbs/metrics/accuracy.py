@@ -54,7 +54,11 @@ def accuracy_difference(a: Array, b: Array) -> AccuracyDifference:
 
 
 def accuracy_retention(dense: float, compressed: float, chance: float, items: int) -> AccuracyRetention:
-    """`(compressed - chance) / (dense - chance)`, undefined where dense is not 2 standard errors above chance."""
-    if dense - chance < 2 * accuracy_error(dense, items) or dense <= chance:
+    """`(compressed - chance) / (dense - chance)`, undefined where dense is not 2 standard errors above chance.
+
+    The standard error is the larger of that at the dense accuracy, which is none at 1, and that under chance.
+    """
+    error = max(accuracy_error(dense, items), accuracy_error(chance, items))
+    if dense - chance < 2 * error or dense <= chance:
         return AccuracyRetention(None, f"dense accuracy {dense:.3f} is not 2 standard errors above chance {chance:.3f}")
     return AccuracyRetention((compressed - chance) / (dense - chance), None)

@@ -16,6 +16,7 @@ from mbs.languages import LANGUAGES
 from mbs.metrics import Deltas, Estimate, Interval, cvar_harm, harm_estimate, interval, mean_estimate, worst_harm
 from mbs.result import SCHEMA_VERSION
 from mbs.store import digest
+from mbs.tasks.rows import GENERATED as GENERATED_ROWS
 
 GENERATED = "generated text; says nothing about the real languages"
 INCIDENTAL = ("seed", "outputs", "tracker", "save", "batch_tokens")  # what may differ between runs of one condition
@@ -176,7 +177,9 @@ def groups(runs: Sequence[Run]) -> list[Group]:
 
 
 def is_generated(result: Mapping[str, Any]) -> bool:
-    """Whether a run was evaluated on text of the generated world."""
+    """Whether a run was evaluated on text or rows of the generated world."""
+    if "evaluation" in result:
+        return result["evaluation"]["text"].get("kind") == "generated" or GENERATED_ROWS in result["evaluation"]["rows"]
     corpus = (result["config"].get("evaluation") or {}).get("corpus") or {}
     return str(corpus.get("_target_", "")).startswith("mbs.corpora.demo.")
 
@@ -198,8 +201,10 @@ def _conditions(runs: Sequence[Run]) -> dict[Condition, Runs]:
             config = {key: value for key, value in config.items() if key not in ("mix", "corpus", "calibration")}
         mark = digest({"config": config, "numerics": result["numerics"]})[:4]
         alike = found.setdefault((result["pruner"], result["mix"] if used else ""), {}).setdefault(mark, [])
-        if used or not alike:
-            alike.append(run)
+        seeds = [held.result["config"]["seed"] for held in alike]
+        if (used and result["config"]["seed"] in seeds) or (not used and alike):  # a repeat is no other draw
+            continue
+        alike.append(run)
     return {
         (pruner, name): Runs(pruner, name, tuple(sorted(alike, key=lambda run: int(run.result["config"]["seed"]))))
         for (pruner, mix), variants in found.items()

@@ -8,13 +8,14 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from mbs.metrics import Interval
-from mbs.report.compare import Runs, groups, read_runs
+from mbs.report.compare import Group, Runs, groups, read_runs
+from mbs.store import digest
 
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = ("model", "sparsity", "pruner", "mix", "split", "language", "metric", "value", "low", "high", "level",
-           "seeds", "units", "directories")  # fmt: skip
+COLUMNS = ("model", "text", "sparsity", "pruner", "mix", "segments", "length", "split", "language", "metric",
+           "value", "low", "high", "level", "seeds", "units", "directories")  # fmt: skip
 ALL = "all"
 PLAIN = ("harm_per_document", "harm_per_byte", "harm_per_character", "relative_increase", "retention", "lost",
          "divergence")  # fmt: skip
@@ -26,25 +27,36 @@ def runs(outputs: str | Path = "outputs") -> pd.DataFrame:
     `value` is the mean over seeds, `low` and `high` its 95 % interval over crossed seeds and documents (or items) where
     there is one; `units` counts documents or items. The language `all` holds summaries: `harm_mean`,
     `harm_worst_quarter` and `harm_worst` (chosen on other cells than measured), `harm_low_resource`. Harm is in nats
-    per token. Raises MbsError when no run is finished.
+    per token. `segments` and `length` are the calibration budget, empty for a pruner that uses no text; `text` tells
+    evaluations of different text or rows apart. Raises MbsError when no run is finished.
     """
     import pandas as pd
 
-    rows = [
-        {
-            "model": group.model,
-            "sparsity": group.sparsity,
-            "pruner": condition.pruner,
-            "mix": condition.mix,
-            "split": condition.first["config"]["evaluation"].get("split", "all"),
-            **row,
-            "directories": tuple(run.directory.name for run in condition.runs),
-        }
+    conditions = {
+        runs.runs[0].directory: (group, runs)
         for group in groups(read_runs(Path(outputs)))
-        for condition in group.conditions.values()
-        for row in _rows(condition)
+        for runs in group.conditions.values()
+    }
+    rows = [
+        {**_condition(group, runs), **row, "directories": tuple(run.directory.name for run in runs.runs)}
+        for group, runs in conditions.values()
+        for row in _rows(runs)
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _condition(group: Group, runs: Runs) -> dict[str, Any]:
+    config, used = runs.first["config"], runs.first["calibration"]["used"]
+    return {
+        "model": group.model,
+        "text": digest(runs.first["content"])[:8],
+        "sparsity": group.sparsity,
+        "pruner": runs.pruner,
+        "mix": runs.mix,
+        "segments": config["calibration"]["segments"] if used else None,
+        "length": config["calibration"]["length"] if used else None,
+        "split": config["evaluation"].get("split", "all"),
+    }
 
 
 def _rows(condition: Runs) -> Iterator[dict[str, Any]]:

@@ -14,6 +14,7 @@ from mbs.metrics import holm
 from mbs.metrics.accuracy import FEWEST_ITEMS
 from mbs.report.compare import GENERATED, is_generated
 
+MODELS = ("dense", "compressed")
 WIDTH = 112  # of the tables; a narrower terminal breaks lines rather than figures
 TASK_NOTE = (
     "accuracy ± standard error; change ± standard error of the paired difference, * where it is a finding (1,000 items"
@@ -43,6 +44,8 @@ def show(result: Mapping[str, Any], console: Console) -> None:
         console.print(_task(family, rows))
     if result["tasks"]:
         console.print(TASK_NOTE, highlight=False, soft_wrap=True)
+    if is_generated(result) and not result["languages"]:
+        console.print(GENERATED, highlight=False, soft_wrap=True)
 
 
 def _languages(result: Mapping[str, Any]) -> Table:
@@ -138,14 +141,8 @@ def _closing(result: Mapping[str, Any]) -> list[str]:
         lines.append(f"perplexity of languages by declared resource: {listed}")
     written = [row for row in result["continuations"].values() if row["compressed"]["wrong_language"] is not None]
     if written:
-        wrong, repeated = (
-            [100 * fmean(row[model][key] or 0 for row in written) for model in ("dense", "compressed")]
-            for key in ("wrong_language", "repetition")
-        )
-        lines.append(
-            f"continuations in the wrong language {wrong[0]:.0f} -> {wrong[1]:.0f} %,"
-            f" repeated {repeated[0]:.0f} -> {repeated[1]:.0f} % (continuations.jsonl)"
-        )
+        wrong, repeated = (_of_both(written, key) for key in ("wrong_language", "repetition"))
+        lines.append(f"continuations in the wrong language {wrong}, repeated {repeated} (continuations.jsonl)")
     if summary["not_learnt"]:
         lines.append(f"not learnt, left out of the worst: {', '.join(summary['not_learnt'])}")
     if not calibration["used"]:
@@ -157,6 +154,12 @@ def _closing(result: Mapping[str, Any]) -> list[str]:
     if calibration["languages_without_segment"]:
         lines.append(f"without a segment: {', '.join(calibration['languages_without_segment'])}")
     return lines
+
+
+def _of_both(written: list[Mapping[str, Any]], key: str) -> str:
+    """The mean over the languages in which it is known, of the dense and of the compressed model."""
+    known = {model: [row[model][key] for row in written if row[model][key] is not None] for model in MODELS}
+    return " -> ".join(f"{100 * fmean(values):.0f}" if values else "-" for values in known.values()) + " %"
 
 
 def _crossfitted(tail: Mapping[str, Any] | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -24,6 +25,8 @@ from mbs.tasks.benchmarks import (
 Row = Mapping[str, Any]
 GENERATED = "embedded:demo"
 GENERATED_SEED = 3000
+DROPS_EMPTY = ("pawsx",)  # by lm-eval
+MENDING = "mending that row, or leaving it out"
 
 
 def local_file(folder: Path, benchmark: Benchmark, codes: Sequence[str], split: str) -> Path | None:
@@ -69,17 +72,25 @@ def read_file(file: Path, benchmark: Benchmark, limit: int | None) -> list[Row]:
         check_row(row, benchmark, f"{file}:{number}")
     if not rows:
         raise MbsError(f"{file} holds no rows ({file.stat().st_size} bytes)", f"rows of {benchmark.family}")
+    _refuse_nothing(rows, benchmark, str(file))
     return rows
+
+
+def _refuse_nothing(rows: Sequence[Row], benchmark: Benchmark, where: str) -> None:
+    """Refuse rows of which lm-eval would drop every one, because a text in it is empty."""
+    fields = [field for field, check in benchmark.fields.items() if check == TEXT_OR_EMPTY]
+    if benchmark.family in DROPS_EMPTY and all(any(not row[field] for field in fields) for row in rows):
+        raise MbsError(f"{where}: {' or '.join(fields)} is empty in every row", "a row with text in all of them")
 
 
 def check_row(row: Row, benchmark: Benchmark, where: str) -> None:
     """Raises one clear line when a field is missing, or is not what the benchmark's own data holds there."""
     for field, check in benchmark.fields.items():
         if field not in row:
-            raise MbsError(f"{where} has no field `{field}`", f"the fields {', '.join(benchmark.fields)}")
+            raise MbsError(f"{where} has no field `{field}`", f"the fields {', '.join(benchmark.fields)}", MENDING)
         problem = _problem(row[field], check)
         if problem:
-            raise MbsError(f"{where}: {field}={row[field]!r}"[:200], problem)
+            raise MbsError(f"{where}: {field}={row[field]!r}"[:200], problem, MENDING)
     if "choices" in benchmark.fields and row[benchmark.label].strip() not in row["choices"]["label"]:
         labels = ", ".join(row["choices"]["label"])
         raise MbsError(f"{where}: {benchmark.label}={row[benchmark.label]!r}", f"one of {labels}")
@@ -94,7 +105,7 @@ def _problem(value: object, check: Check) -> str | None:
         TEXT: (_is_text(value), "text that is not empty"),
         TEXT_OR_EMPTY: (isinstance(value, str), "text"),
         NULL_OR_TEXT: (value is None or isinstance(value, str), "text or null"),
-        BLANK: (isinstance(value, str) and "_" in value, "text with a _ where an option goes"),
+        BLANK: (isinstance(value, str) and value.count("_") == 1, "text with one _ where an option goes"),
         TEXTS: (_are_texts(value) and len(value) == 4, "a list of four texts"),  # type: ignore[arg-type]
         NUMBER: (isinstance(value, int) and not isinstance(value, bool), "a whole number"),
         CHOICES: (
@@ -122,6 +133,9 @@ def hub_rows(
     from datasets import load_dataset
 
     where = f"{path} ({name}, {split})" if name else f"{path} ({split})"
+    talk = logging.getLogger("huggingface_hub")  # every retry is a line of its own
+    level = talk.level
+    talk.setLevel(logging.CRITICAL)
     try:
         loaded = load_dataset(path, name, split=split, **keywords)
         chosen = loaded if limit is None else loaded.select(range(min(limit, len(loaded))))
@@ -133,10 +147,13 @@ def hub_rows(
             "the hub within reach, or rows in local files",
             f"evaluation.tasks.path=FOLDER with {benchmark.family}/<code>.{split}.jsonl",
         ) from error
+    finally:
+        talk.setLevel(level)
     if not rows:
         raise MbsError(f"{where} holds no rows", f"rows of {benchmark.family}")
     for number, row in enumerate(rows):
         check_row(row, benchmark, f"{where} row {number}")
+    _refuse_nothing(rows, benchmark, where)
     return list(rows)
 
 

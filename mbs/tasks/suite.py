@@ -131,6 +131,17 @@ class Tasks:
             raise self._lacking(", ".join(self.asked), lacking or languages or (), list(everywhere))
         return found
 
+    def lacking(self, found: Sequence[TaskText], languages: Sequence[str] | None) -> tuple[str, ...]:
+        """Of the sets that were asked for by name (`paper`), what has no rows: `family (languages)`."""
+        if "paper" not in self._names:
+            return ()
+        there = {(text.family, text.language) for text in found}
+        wanted = {
+            family: [code for code in codes if (languages is None or code in languages) and (family, code) not in there]
+            for family, codes in PAPER.items()
+        }
+        return tuple(f"{family} ({', '.join(codes)})" for family, codes in wanted.items() if codes)
+
     def _lacking(self, what: str, languages: Sequence[str], having: Sequence[str]) -> MbsError:
         where = "" if self.path is None else f" under {self.path}"
         return MbsError(
