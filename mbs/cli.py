@@ -34,9 +34,12 @@ def with_own_groups(arguments: Sequence[str]) -> list[str]:
 
     The embedded default would otherwise lend its shares to a model that has others.
     """
-    named = {match[1] for match in map(OWN_PATH.match, arguments) if match}
+    matches = [OWN_PATH.match(argument) for argument in arguments]
+    named = {match[1] for match in matches if match}
     chosen = {argument.partition("=")[0] for argument in arguments}
-    return [*arguments, *(f"{group}=local" for group in sorted(named - chosen))]
+    first = next((place for place, match in enumerate(matches) if match), 0)
+    added = [f"{group}=local" for group in sorted(named - chosen)]
+    return [*arguments[:first], *added, *arguments[first:]]  # beside it: a flag between overrides would end them
 
 
 def guarded(command: Callable[[], object], arguments: list[str]) -> int:
