@@ -32,7 +32,7 @@ class WandbTracker:
             entity=self.entity,
             mode=cast(Any, self.mode or default_mode()),
             name=run.name,
-            dir=str(run.directory),
+            dir=str(run.directory.resolve()),  # its service may have been started in another folder
             config=dict(run.config),
             tags=[tag[:64] for tag in run.tags],
             reinit="create_new",
