@@ -53,16 +53,15 @@ class Estimate:
 def interval(estimate: Estimate, level: float = 0.95) -> Interval:
     """The estimate with a symmetric interval that covers its target in `level` of repetitions.
 
-    The squared half width is the mean of two. Over the sets of seeds and of documents, `v = n / (n - 1) sum z^2` with
-    n - 1 degrees of freedom each; either all are added and get Student's t at the degrees of freedom of Satterthwaite
-    (1946), or seeds and documents get their own t each and are added then. With three seeds the first covers 90-98 %
-    where 95 % are asked for, the second 95-99 %; with ten they agree (docs/statistics.md).
+    Over the sets of seeds and of documents, with variances `v = n / (n - 1) sum z^2` that make up the parts `q` of
+    their sum, the squared half width is `sum v (t^2 + sum q^2 (t_k^2 - t^2))`, `t` the normal quantile and `t_k`
+    Student's at the n - 1 degrees of freedom of a set: exact where one set has all the variance, and between such
+    cases the first order of Welch (1947). It covers 94.3-95.8 % for three normal seeds and 61 documents, where the
+    degrees of freedom of Satterthwaite (1946) cover 92.3-95.1 % (docs/statistics.md).
     """
     if not 0 < level < 1:
         raise MbsError(f"a level of {level}", "a number between 0 and 1", "0.95")
-    seeds, documents = list(estimate.by_seed.values()), list(estimate.by_document.values())
-    apart = math.hypot(_half_width(seeds, level), _half_width(documents, level))
-    half = math.hypot(_half_width([*seeds, *documents], level), apart) / math.sqrt(2)
+    half = _half_width([*estimate.by_seed.values(), *estimate.by_document.values()], level)
     bounded = math.isfinite(half)
     low, high = (estimate.value - half, estimate.value + half) if bounded else (None, None)
     return Interval(estimate.value, low, high, level, estimate.seeds, estimate.documents)
@@ -114,7 +113,7 @@ def _sum(terms: Sequence[tuple[float, Mapping[str, Array]]], what: str) -> dict[
 
 def _half_width(sets: Sequence[Array], level: float) -> float:
     """Infinite where a set has a single member."""
-    from scipy.special import stdtrit
+    from scipy.special import ndtri, stdtrit
 
     if any(len(z) < 2 for z in sets):
         return math.inf
@@ -122,5 +121,7 @@ def _half_width(sets: Sequence[Array], level: float) -> float:
     total = math.fsum(variances)
     if total == 0:
         return 0.0
-    spread = math.fsum((v / total) ** 2 / (len(z) - 1) for v, z in zip(variances, sets, strict=True))
-    return float(stdtrit(1 / spread, (1 + level) / 2)) * math.sqrt(total)
+    p = (1 + level) / 2
+    normal = float(ndtri(p)) ** 2
+    wider = (float(stdtrit(len(z) - 1, p)) ** 2 - normal for z in sets)
+    return math.sqrt(total * (normal + math.fsum(w * (v / total) ** 2 for w, v in zip(wider, variances, strict=True))))
