@@ -86,7 +86,8 @@ def test_every_pruner_equals_the_naive_one(
     for name in masks:
         assert torch.equal(masks[name], expected[name]), name
     for (name, W), new in zip(ours.state_dict().items(), theirs.state_dict().values(), strict=True):
-        assert torch.allclose(W.double(), new.double(), rtol=1e-4, atol=1e-5 * float(new.abs().max())), name
+        # Rounding, by processor, comes to 1.4e-5 of the largest weight; damping wrong by one percent, to 0.5.
+        assert torch.allclose(W.double(), new.double(), rtol=1e-4, atol=5e-5 * float(new.abs().max())), name
         assert not (torch.signbit(W) & (W == 0)).any()
 
 
