@@ -10,6 +10,7 @@ class MbsError(Exception):
     """A mistake or a limit that one line explains; the command line prints that line and exits with code 2."""
 
     def __init__(self, found: str, expected: str = "", remedy: str = "") -> None:
+        self.found = found
         parts = [found]
         if expected:
             parts.append(f"expected {expected}")
