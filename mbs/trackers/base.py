@@ -1,8 +1,8 @@
-"""What a tracker is, and the guard that keeps a failing one from failing a run."""
+"""What a tracker is, and what it is told."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +15,7 @@ class RunInfo:
     """What a tracker is told at the start."""
 
     name: str
+    id: str
     directory: Path
     config: Row
     tags: Sequence[str]
@@ -35,8 +36,8 @@ class Tracker(Protocol):
         """The run ended with this result."""
         ...
 
-    def fail(self) -> None:
-        """The run ended without a result."""
+    def fail(self, hurry: bool = False) -> None:
+        """The run ended without a result; with `hurry` the process has to end within seconds."""
         ...
 
 
@@ -52,38 +53,5 @@ class NoTracker:
     def finish(self, result: Row) -> None:
         """Nothing to do."""
 
-    def fail(self) -> None:
+    def fail(self, hurry: bool = False) -> None:
         """Nothing to do."""
-
-
-class Guarded:
-    """A tracker whose first failure is one warning, after which it is left alone."""
-
-    def __init__(self, tracker: Tracker, warn: Callable[[str], None]) -> None:
-        self._tracker, self._warn, self._failed = tracker, warn, False
-
-    def start(self, run: RunInfo) -> None:
-        """Start the tracker if it can."""
-        self._attempt(lambda: self._tracker.start(run))
-
-    def log(self, event: Row) -> None:
-        """Pass the event on if the tracker still works."""
-        self._attempt(lambda: self._tracker.log(event))
-
-    def finish(self, result: Row) -> None:
-        """Pass the result on if the tracker still works."""
-        self._attempt(lambda: self._tracker.finish(result))
-
-    def fail(self) -> None:
-        """Close the tracker if it still works."""
-        self._attempt(self._tracker.fail)
-
-    def _attempt(self, action: Callable[[], None]) -> None:
-        if self._failed:
-            return
-        try:
-            action()
-        except Exception as error:
-            self._failed = True
-            name = type(self._tracker).__name__
-            self._warn(f"{name} failed and is left out ({type(error).__name__}: {' '.join(str(error).split())})")

@@ -69,7 +69,7 @@ class WandbTracker:
         self._run.summary.update({key: value for key, value in summary.items() if not isinstance(value, list | dict)})
         self._run.finish()
 
-    def fail(self) -> None:
+    def fail(self, hurry: bool = False) -> None:
         """Close the run as failed."""
         self._run.finish(exit_code=1)
 
