@@ -1,0 +1,37 @@
+"""Sweeps of many jobs, without what Hydra does twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from omegaconf import DictConfig
+
+WAITING = 64  # configurations held at a time, of about a megabyte each
+
+
+@contextmanager
+def composed_once() -> Iterator[None]:
+    """Compose every job of a sweep once.
+
+    Hydra composes each job to see that it can, before the first one starts, and again to run it. Here the second time
+    takes what the first has made; a sweep that is finished already spends most of its time on composing.
+    """
+    compose = ConfigLoaderImpl.load_sweep_config
+    made: dict[tuple[str, ...], DictConfig] = {}
+
+    def once(self: ConfigLoaderImpl, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
+        key = tuple(sweep_overrides)
+        if key in made:
+            return made.pop(key)
+        config = compose(self, master_config, sweep_overrides)
+        if len(made) < WAITING:
+            made[key] = config
+        return config
+
+    ConfigLoaderImpl.load_sweep_config = once  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        ConfigLoaderImpl.load_sweep_config = compose  # type: ignore[method-assign]
