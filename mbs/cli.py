@@ -7,6 +7,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -16,7 +17,12 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from mbs.errors import MbsError, closest
+from mbs.interrupt import AGAIN, Interrupted, interruptible
 from mbs.paths import config_folder
+from mbs.sweeps import composed_once
+
+if TYPE_CHECKING:
+    from mbs.run import Outcome
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 OWN_PATH = re.compile(r"\+{0,2}(model|corpus|evaluation)\.(?:path|normalize)=(?!embedded:)")
@@ -26,7 +32,18 @@ NUMBER_AS_GROUP = re.compile(r"\+{0,2}sparsity=([\d.:%,]+)$")
 def main() -> None:
     """Entry point of `mbs` and `python -m mbs`."""
     sys.argv = [sys.argv[0], *with_own_groups(sys.argv[1:])]
-    sys.exit(guarded(_hydra, sys.argv[1:]))
+    leave(guarded(_hydra, sys.argv[1:]))
+
+
+def leave(code: int) -> None:
+    """End the process, also where a tracker that hangs would hold it up."""
+    from mbs.trackers.guard import hangs
+
+    if hangs():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def with_own_groups(arguments: Sequence[str]) -> list[str]:
@@ -48,10 +65,17 @@ def guarded(command: Callable[[], object], arguments: list[str]) -> int:
     os.environ[FULL_ERROR] = "1"  # Hydra then raises instead of printing its own traceback
     try:
         _check_words(arguments)
-        command()
+        with composed_once():
+            command()
     except BrokenPipeError:  # `mbs --help | head`: nobody reads on, so the interpreter's own last flush must not fail
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Interrupted as stopped:
+        print(stopped, file=sys.stderr)
+        return 128 + stopped.signal
+    except KeyboardInterrupt:
+        print(f"mbs: stopped; {AGAIN}", file=sys.stderr)
+        return 130
     except Exception as error:
         if wants_traceback:
             raise
@@ -77,7 +101,8 @@ def _hydra(config: DictConfig) -> None:
 def one_job(job: Callable[[DictConfig], None], config: DictConfig) -> None:
     """Run one job; in a sweep every failing job prints its line, and the others go on."""
     try:
-        job(config)
+        with interruptible():
+            job(config)
     except MbsError as error:
         print(error.line, file=sys.stderr, flush=True)
         if HydraConfig.get().mode is RunMode.RUN:
@@ -88,18 +113,33 @@ def one_job(job: Callable[[DictConfig], None], config: DictConfig) -> None:
 
 def _run(config: DictConfig) -> None:
     from rich.console import Console
-    from transformers.utils import logging
 
     from mbs.config import build
-    from mbs.pipeline import Log, run
+    from mbs.log import Log
     from mbs.report.table import WIDTH, show
+    from mbs.run import run
 
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-    log = Log(say=to_terminal(), warn=warn)
-    result = run(build(config, log.warn), log)
-    show(result.as_json(), Console(width=max(WIDTH, Console().width)))
-    print(f"results in {result.directory}", flush=True)
+    outcome = run(build(config), Log(say=to_terminal(), warn=warn, note=note))
+    one = HydraConfig.get().mode is RunMode.RUN
+    if outcome.record and (outcome.made or one):
+        show(outcome.record, Console(width=max(WIDTH, Console().width)))
+    print(_ended(outcome), flush=True)
+
+
+def _ended(outcome: Outcome) -> str:
+    """The last line of a run: where its results are, or who makes them."""
+    if outcome.record is None:
+        return f"{outcome.directory} is left to {outcome.owner or 'another process'}, who works on it"
+    if outcome.made:
+        return f"results in {outcome.directory}"
+    if outcome.changes:
+        return f"finished before, and left as it is though {', '.join(outcome.changes)} changed: {outcome.directory}"
+    return f"finished before: results in {outcome.directory} (rerun=always does it again)"
+
+
+def note(line: str) -> None:
+    """Say something about a run where it does not mix with results."""
+    print(f"mbs: {line}", file=sys.stderr, flush=True)
 
 
 def warn(line: str) -> None:
@@ -154,6 +194,8 @@ def explain(error: BaseException, arguments: list[str]) -> MbsError | None:
                     f"one command per option of {group}, or without {nearest}",
                 )
             return MbsError(f"no key '{key[1]}' in the configuration", "a key of `mbs --cfg job`", nearest)
+    if isinstance(error, OSError) and error.filename:
+        return MbsError(f"{error.filename}: {error.strerror}", "a file or folder that can be read and written")
     if isinstance(error, HydraException | OmegaConfBaseException):
         return MbsError(str(error).strip().splitlines()[0], "a configuration as `mbs --cfg job` shows it", "mbs --help")
     return None

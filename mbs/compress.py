@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -15,6 +12,7 @@ from mbs.blocks import Block, Blocks, Linear
 from mbs.errors import MbsError
 from mbs.fast import fast
 from mbs.gather import Gathering
+from mbs.layers import Kept, LayerReport, as_arrays, mask_positions, put_back, reports_of, weights_of
 from mbs.moments import Moments, SiteMoments, column_sums
 from mbs.process import one_thread
 from mbs.products import DEFAULT, probe
@@ -23,34 +21,11 @@ from mbs.pruners.masks import count_true
 from mbs.sampler import CalibrationSet
 from mbs.skeleton import Skeleton
 from mbs.sparsity import Sparsity
+from mbs.store import Arrays
 from mbs.walk import Batch, Hidden, walk
 
-MASK_SAMPLE = 65_536
 ACTIVATIONS = 2**22  # the most numbers in one activation tensor on a CPU: 16 MiB in float32
 SMALLEST_HALF = 2.0**-24
-
-
-@dataclass(frozen=True)
-class LayerReport:
-    """What became of one layer: shape `[R, C]`, zeros it now holds, and its mask at sampled positions, or whole.
-
-    `errors` is the relative reconstruction error per language, `sum dW_ij^2 s_j / sum W_ij^2 s_j` with that language's
-    squared norms s: the diagonal form, which takes features for uncorrelated. `error` is `tr(dW G dW^T) / tr(W G W^T)`
-    for the Gram matrix of the mix, exact, where the pruner gathered one. `notes` come from the pruner.
-    """
-
-    name: str
-    shape: tuple[int, int]
-    zeros: int
-    mask: np.ndarray
-    errors: Mapping[str, float] = field(default_factory=dict)
-    error: float | None = None
-    notes: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def sparsity(self) -> float:
-        """The part of its weights that is zero."""
-        return self.zeros / (self.shape[0] * self.shape[1])
 
 
 def compress_model(
@@ -63,12 +38,14 @@ def compress_model(
     whole_masks: bool = False,
     stored: torch.dtype | None = None,
     progress: Callable[[Block], None] = lambda block: None,
+    kept: Kept | None = None,
 ) -> list[LayerReport]:
     """Prune every linear of every block in place and report each, in the order of execution.
 
     All linears of a block see the statistics of the unpruned block on inputs from the pruned blocks before it, as
     published with SparseGPT and Wanda. Only matrices inside blocks are touched. New weights are rounded to `stored`
     (the dtype in which the model will be saved; None is the one it has) before the block's outputs are passed on.
+    Each finished block goes to `kept`; one that is there is taken and passed through, which gives the same bits.
     Raises MbsError before the first weight is changed when a layer cannot take the pattern or the calibration set is
     missing; later when numbers are not finite.
     """
@@ -76,7 +53,10 @@ def compress_model(
     check_pattern(blocks, sparsity)
     if pruner.needs and calibration is None:
         raise MbsError(f"pruner {pruner.name} without calibration text", "a calibration set", "corpus.path=FOLDER")
-    visitor = _Compress(skeleton, blocks, calibration, pruner, sparsity, whole_masks, stored, progress)
+    visitor = _Compress(skeleton, blocks, calibration, pruner, sparsity, whole_masks, stored, progress, kept)
+    taken = visitor.take_all(blocks)
+    if taken is not None:
+        return taken
     with one_thread() if visitor.exact else fast(skeleton.model):
         walk(skeleton, blocks, [visitor.batches(batch_tokens)], visitor)
     return visitor.reports
@@ -100,11 +80,12 @@ class _Compress:
         whole_masks: bool,
         stored: torch.dtype | None,
         progress: Callable[[Block], None],
+        kept: Kept | None,
     ) -> None:
         self._last = len(blocks) - 1
         self._calibration = calibration if pruner.needs else None
         self._pruner, self._sparsity = pruner, sparsity
-        self._whole_masks, self._stored, self._progress = whole_masks, stored, progress
+        self._whole_masks, self._stored, self._progress, self._kept = whole_masks, stored, progress, kept
         self.exact = "hessian" in pruner.needs
         self._device = skeleton.device
         self._widest = max(site.width for k in range(len(blocks)) for site in blocks.load(k).sites)
@@ -115,6 +96,22 @@ class _Compress:
             narrow = DEFAULT if self.exact else probe(skeleton.device).narrow
             self._gathering = Gathering(pruner.needs, languages, of_row, narrow)
         self.reports: list[LayerReport] = []
+        self._taken: dict[int, list[LayerReport]] = {}
+
+    def take_all(self, blocks: Blocks) -> list[LayerReport] | None:
+        """Take every block from where they are kept; None where one is not, and the walk has to come by."""
+        kept = self._kept
+        if kept is None or not all(kept.has(k) for k in range(len(blocks))):
+            return None
+        for k in range(len(blocks)):
+            arrays, block = kept.held(k), blocks.load(k)
+            if arrays is None:
+                return None
+            put_back(block, arrays, self._dtype(block))
+            self._taken[k] = reports_of(arrays)
+        for k in self._taken:
+            self._progress(blocks.load(k))
+        return [report for reports in self._taken.values() for report in reports]
 
     def batches(self, tokens: int) -> list[Batch]:
         """All calibration rows, in batches of about so many tokens; none when the weights alone decide.
@@ -133,21 +130,48 @@ class _Compress:
 
     def at(self, k: int, block: Block, hidden: Hidden) -> None:
         """Gather, prune, and only then pass the states on; the last block's output is not needed."""
+        if self._kept is None:
+            self.reports += self._finish(block, hidden)
+        else:
+            self.reports += self._finish_or_take(block, hidden, self._kept)
+        if k < self._last:
+            hidden.advance(block)
+        self._progress(block)
+
+    def _finish_or_take(self, block: Block, hidden: Hidden, kept: Kept) -> list[LayerReport]:
+        if block.index in self._taken:  # its weights are in place, wherever the file may be by now
+            return self._taken[block.index]
+        dtype = self._dtype(block)
+        made = False
+
+        def make() -> Arrays:
+            nonlocal made
+            made = True
+            return {**as_arrays(self._finish(block, hidden)), **weights_of(block, dtype)}
+
+        arrays = kept.stage(block.index, make)
+        if not made:
+            put_back(block, arrays, dtype)
+        return reports_of(arrays)
+
+    def _dtype(self, block: Block) -> torch.dtype:
+        return self._stored or block.linears[0].W.dtype
+
+    def _finish(self, block: Block, hidden: Hidden) -> list[LayerReport]:
+        reports = []
         gathered = dict(self._gathering.of(block, hidden)) if self._gathering else {}
         for site in block.sites:
             moments = gathered.pop(site.name, None)
             mix = moments.mix() if moments else None
             for linear in site.linears:
-                self._prune(block, linear, moments, mix)
+                reports.append(self._prune(block, linear, moments, mix))
             del moments, mix  # the second pass needs their memory
-        if k < self._last:
-            hidden.advance(block)
-        self._progress(block)
+        return reports
 
     def end(self, skeleton: Skeleton, hidden: Hidden) -> None:
         """Nothing is left to do."""
 
-    def _prune(self, block: Block, linear: Linear, gathered: SiteMoments | None, mix: Moments | None) -> None:
+    def _prune(self, block: Block, linear: Linear, gathered: SiteMoments | None, mix: Moments | None) -> LayerReport:
         W = linear.W
         before = W.clone() if gathered else W
         if not _finite(before):
@@ -179,9 +203,7 @@ class _Compress:
             bits = bits[mask_positions(linear.name, bits.size)]
         zeros = W.numel() - count_true(W != 0)
         shape = (W.shape[0], W.shape[1])
-        self.reports.append(
-            LayerReport(linear.name, shape, zeros, np.packbits(bits), errors, error, dict(solution.notes))
-        )
+        return LayerReport(linear.name, shape, zeros, np.packbits(bits), errors, error, dict(solution.notes))
 
 
 def as_stored(solution: Solution, dtype: torch.dtype) -> Tensor:
@@ -212,20 +234,3 @@ def _exact_error(change: Tensor, W: Tensor, mix: Moments) -> float | None:
     else:
         return None
     return lost / all_ if all_ > 0 else None
-
-
-def mask_positions(name: str, size: int, sample: int = MASK_SAMPLE) -> np.ndarray:
-    """The sampled flat positions of a layer's mask, ascending: the same for a name and size in every run."""
-    if size <= sample:
-        return np.arange(size)
-    offset, step = np.frombuffer(hashlib.sha256(f"{name}\0{size}".encode()).digest()[:16], dtype="<u8").tolist()
-    step = step % size
-    while math.gcd(step, size) != 1:  # a step without a common factor visits no position twice
-        step += 1
-    return np.sort((offset % size + step * np.arange(sample, dtype=np.int64)) % size)
-
-
-def achieved(reports: Sequence[LayerReport]) -> float:
-    """The part of all pruned matrices' weights that is zero."""
-    weights = sum(report.shape[0] * report.shape[1] for report in reports)
-    return sum(report.zeros for report in reports) / weights

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +18,7 @@ from mbs.errors import MbsError
 from mbs.evaluators.windows import PerplexityTask
 from mbs.languages import Language, checked, extended
 from mbs.models import ModelSource
+from mbs.rerun import check_rerun
 from mbs.settings import Settings, SurveySettings
 from mbs.shares import declare_shares
 from mbs.tasks.rows import GENERATED
@@ -27,7 +28,7 @@ SAVES = {False: "none", "mask": "mask", True: "model"}
 SURVEYED = ("model", "corpus", "calibration", "languages", "extra_languages", "seed", "batch_tokens")
 
 
-def build(config: DictConfig, warn: Callable[[str], None]) -> Settings:
+def build(config: DictConfig) -> Settings:
     """Every object of a run, the cheap ones first; raises MbsError with one clear line and loads no model."""
     plain = _resolved(config)
     table = extended(plain["extra_languages"])
@@ -57,9 +58,10 @@ def build(config: DictConfig, warn: Callable[[str], None]) -> Settings:
         batch_tokens=_whole(plain["batch_tokens"], "batch_tokens", 1),
         save=SAVES[save],
         outputs=Path(str(plain["outputs"])),
-        corpus=_corpus(config, model, table, warn),
+        rerun=check_rerun(plain["rerun"]),
+        corpus=_corpus(config, model, table),
         task=task,
-        evaluation=_evaluation(task, tasks, model, table, warn),
+        evaluation=_evaluation(task, tasks, model, table),
         tasks=tasks,
         continuations=_whole(evaluation.get("continuations", 0), "evaluation.continuations", 0),
         tracker=_made(config.tracker, "tracker"),
@@ -68,12 +70,12 @@ def build(config: DictConfig, warn: Callable[[str], None]) -> Settings:
     )
 
 
-def build_survey(config: DictConfig, warn: Callable[[str], None]) -> SurveySettings:
+def build_survey(config: DictConfig) -> SurveySettings:
     """What comparing languages needs of the same configuration; raises MbsError like `build`."""
     plain = _resolved(config)
     table = extended(plain["extra_languages"])
     model = cast(ModelSource, _made(config.model, "model"))
-    corpus = _corpus(config, model, table, warn)
+    corpus = _corpus(config, model, table)
     if corpus is None:
         raise MbsError("corpus.path is not set", "a folder of <code>.txt or <code>.jsonl files", "corpus.path=FOLDER")
     return SurveySettings(
@@ -97,12 +99,10 @@ def _languages(listed: object, table: Mapping[str, Language]) -> tuple[str, ...]
     return checked(listed, "languages", table)
 
 
-def _corpus(
-    config: DictConfig, model: ModelSource, table: Mapping[str, Language], warn: Callable[[str], None]
-) -> Corpus | None:
+def _corpus(config: DictConfig, model: ModelSource, table: Mapping[str, Language]) -> Corpus | None:
     if config.corpus.get("path", "") is None:
         return None
-    corpus = cast(Corpus, _made(config.corpus, "corpus", table=table, warn=warn))
+    corpus = cast(Corpus, _made(config.corpus, "corpus", table=table))
     return None if _out_of_place(corpus, model) else corpus
 
 
@@ -125,10 +125,9 @@ def _evaluation(
     tasks: Tasks | None,
     model: ModelSource,
     table: Mapping[str, Language],
-    warn: Callable[[str], None],
 ) -> Corpus | None:
     if task.path is not None:
-        return FolderCorpus(task.path, task.normalize, "evaluation", table, warn)
+        return FolderCorpus(task.path, task.normalize, "evaluation", table)
     if task.corpus is not None and not _out_of_place(task.corpus, model):
         return task.corpus
     if tasks is None:

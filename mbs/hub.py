@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mbs.corpora.base import Document
+from mbs.digests import digest
 from mbs.errors import MbsError
 from mbs.languages import LANGUAGES, PAPER_LANGUAGES, Language
 
@@ -28,7 +29,6 @@ class XLSum:
         path: str | None = None,
         wikitext: bool = True,
         table: Mapping[str, Language] = LANGUAGES,
-        warn: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.path, self.wikitext, self._table = path, wikitext, table
         if path is not None and not Path(path).is_dir():
@@ -57,6 +57,17 @@ class XLSum:
                 raise MbsError(f"XL-Sum has no {language}", f"one of {held}", f"languages=[...] without {language}")
             files, local = XLSUM_FILES.format(name=name), f"{name}/validation"
         return files if self.path is None else str(Path(self.path, local, "*.parquet"))
+
+    def content(self, language: str, digest_of: Callable[[Path], str]) -> object:
+        """Digests of local files by name; of the hub's articles themselves, as their files may change there."""
+        if self.path is None:
+            return digest([document.content_hash for document in self.documents(language)])
+        files = Path(self.location(language))
+        return {file.name: digest_of(file) for file in sorted(files.parent.glob(files.name))}
+
+    def remarks(self, language: str) -> Sequence[str]:
+        """Nothing."""
+        return ()
 
     def provenance(self) -> Mapping[str, object]:
         """Which data sets, and from where."""

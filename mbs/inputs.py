@@ -1,30 +1,55 @@
-"""What a run reads, gathered and checked before any model is loaded, and the identity that follows from it."""
+"""What a run reads, gathered and checked before any model is loaded."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from mbs.continuations import Prompt, prompts
-from mbs.corpora.base import Document
+from mbs.corpora.base import Corpus, Document
+from mbs.digests import strict_json
 from mbs.errors import MbsError
 from mbs.evaluators.windows import LanguageText, PerplexityTask
 from mbs.machine import versions
-from mbs.mixes import Plan, plan
-from mbs.models import checkpoint_digest, context_length, open_tokenizer, resolved_device
-from mbs.paths import slug
-from mbs.pruners.base import check_pruner
+from mbs.mixes import Plan
+from mbs.models import checkpoint_digest, open_tokenizer
 from mbs.sampler import CalibrationSet, sample_segments
+from mbs.scope import Scope
 from mbs.settings import Settings
-from mbs.store import digest
+from mbs.store import Arrays, Store
 from mbs.tasks.suite import TaskText
 from mbs.tokenization import Tokenization, tokenizations
 from mbs.tokenizer import Tokenizer
 
 DESCRIBED = 200  # documents per language that describe the tokenizer and are gone on from
+
+Source = tuple[str, bool]  # the content hash of a document, and whether its id names it
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A calibration set, by language and id the documents that it was drawn from, and what is odd about them."""
+
+    calibration: CalibrationSet
+    sources: Mapping[str, Mapping[str, Source]]
+    remarks: Sequence[str]
+
+    def arrays(self) -> Arrays:
+        """What is kept of it."""
+        rest = [self.calibration.languages, self.calibration.documents, self.sources, self.remarks]
+        return {"tokens": self.calibration.tokens, "rest": np.array(strict_json(rest))}
+
+    @classmethod
+    def of(cls, arrays: Arrays) -> Drawn:
+        """It again."""
+        languages, documents, sources, remarks = json.loads(str(arrays["rest"]))
+        calibration = CalibrationSet(arrays["tokens"], tuple(languages), tuple(map(tuple, documents)))
+        return cls(calibration, sources, remarks)
 
 
 @dataclass(frozen=True)
@@ -43,14 +68,16 @@ class Inputs:
     tokenization: dict[str, Tokenization]
     prompts: dict[str, list[Prompt]]
     parallel: bool
+    remarks: tuple[str, ...]
 
     @property
     def vocabulary(self) -> int:
         """How many tokens there are."""
         return len(self.tokenizer.hf)
 
-    def left_out(self) -> Iterator[str]:
-        """One warning each for languages that the corpus lacks, that get no segment, that have none of the tasks."""
+    def warnings(self) -> Iterator[str]:
+        """One each for text in an odd form, and languages that the corpus lacks, that get no segment or task."""
+        yield from self.remarks
         if self.plan and self.plan.dropped:
             yield f"not in the corpus and left out of the mix: {', '.join(self.plan.dropped)}"
         if self.plan and self.plan.without_segment:
@@ -64,17 +91,12 @@ class Inputs:
             yield f"no document is long enough to go on from in: {', '.join(unprompted)}"
 
 
-def gather(settings: Settings) -> Inputs:
-    """Read, plan, tokenize and draw; raises MbsError for everything that can be known without the model's weights."""
-    check_pruner(settings.pruner, settings.sparsity)
-    languages = evaluated_languages(settings)
-    drawn = _plan(settings)
-    folder = settings.model.folder()
-    _check_context(settings, folder)
-    tokenizer = open_tokenizer(folder)
+def gather(settings: Settings, scope: Scope, store: Store) -> Inputs:
+    """Read, tokenize and draw; raises MbsError for everything that can be known without the model's weights."""
+    tokenizer = open_tokenizer(scope.folder)
     corpus = settings.evaluation
-    texts = [settings.task.read(corpus, language, tokenizer) for language in languages] if corpus else []
-    documents = {code: settings.task.chosen(corpus, code) for code in languages} if corpus else {}
+    texts = [settings.task.read(corpus, language, tokenizer) for language in scope.languages] if corpus else []
+    documents = {code: settings.task.chosen(corpus, code) for code in scope.languages} if corpus else {}
     same = parallel(settings.task, documents)
     first = {code: held[:DESCRIBED] for code, held in documents.items()}
     described = tokenizations(
@@ -84,15 +106,17 @@ def gather(settings: Settings) -> Inputs:
         table=settings.table,
     )
     tasks = settings.tasks.read(settings.languages) if settings.tasks else []
-    calibration = _sample(settings, drawn, tokenizer)
-    _refuse_overlap(settings, calibration, texts)
+    drawn = _sample(settings, scope.plan, tokenizer, store)
+    _refuse_overlap(settings, drawn, texts)
     without = _without_task(settings, tasks, texts)
+    remarks = [remark for code in documents if corpus for remark in corpus.remarks(code)]
+    remarks += drawn.remarks if drawn else []
     return Inputs(
-        folder,
-        checkpoint_digest(folder),
+        scope.folder,
+        checkpoint_digest(scope.folder, store.digest_of),
         tokenizer,
-        drawn,
-        calibration,
+        scope.plan,
+        drawn.calibration if drawn else None,
         texts,
         tasks,
         without,
@@ -100,43 +124,8 @@ def gather(settings: Settings) -> Inputs:
         described,
         _prompts(settings.continuations, first, tokenizer),
         same,
+        tuple(remarks),
     )
-
-
-def identity(settings: Settings, inputs: Inputs) -> str:
-    """The run's id: its configuration without places and trackers, the content of everything it reads, the device."""
-    config = {key: value for key, value in settings.config.items() if key not in ("tracker", "outputs")}
-    for group in ("model", "corpus", "evaluation"):
-        config[group] = _without_paths(dict(config.get(group) or {}))
-    config["model"].pop("shares", None)
-    config["model"]["device"] = resolved_device(settings.model.device)
-    read = {
-        "model": inputs.model_digest,
-        "shares": {code: str(amount) for code, amount in settings.shares.amounts.items()} if settings.shares else None,
-        "calibration": inputs.calibration.content_hash if inputs.calibration else None,
-        "texts": {text.language: text.content_hash for text in inputs.texts},
-        "tasks": {f"{task.family}/{task.language}": task.content_hash for task in inputs.tasks},
-    }
-    return digest({"config": config, "content": read, "versions": versions()})
-
-
-def run_name(settings: Settings, run_id: str) -> str:
-    """The run's directory name: readable parts that cannot leave the output root, and the start of its id."""
-    parts = (settings.model.name, settings.pruner.name, settings.sparsity.name, settings.mix.name)
-    return "-".join([*(slug(str(part), 40) for part in parts), run_id[:8]])
-
-
-def evaluated_languages(settings: Settings) -> tuple[str, ...]:
-    """The languages asked for, or all of the evaluation text; by declared share, then in the order of the table."""
-    if settings.evaluation is None:
-        return ()
-    available = settings.evaluation.languages
-    wanted = settings.languages or available
-    for language in wanted:
-        if language not in available:
-            settings.evaluation.documents(language)
-    order = settings.shares.languages if settings.shares else ()
-    return tuple(sorted(wanted, key=lambda code: order.index(code) if code in order else len(order)))
 
 
 def parallel(task: PerplexityTask, documents: Mapping[str, Sequence[Document]]) -> bool:
@@ -169,13 +158,6 @@ def _prompts(count: int, documents: Mapping[str, Sequence[Document]], tokenizer:
     return found
 
 
-def _without_paths(value: object) -> Any:
-    """Plain data without the keys that say where things lie: what lies there counts by its content."""
-    if isinstance(value, dict):
-        return {key: _without_paths(held) for key, held in value.items() if key != "path"}
-    return value
-
-
 def _without_task(settings: Settings, tasks: list[TaskText], texts: list[LanguageText]) -> tuple[str, ...]:
     """The languages asked for that none of the tasks has; raises MbsError for one that nothing is measured in."""
     if settings.tasks is None or settings.languages is None:
@@ -192,33 +174,44 @@ def _without_task(settings: Settings, tasks: list[TaskText], texts: list[Languag
     return tuple(language for language in settings.languages if language not in having)
 
 
-def _plan(settings: Settings) -> Plan | None:
-    if not settings.pruner.needs:
+def _sample(settings: Settings, drawn: Plan | None, tokenizer: Tokenizer, store: Store) -> Drawn | None:
+    """The calibration set, drawn once for all runs that take the same of the same text."""
+    corpus = settings.corpus
+    if drawn is None or corpus is None:
         return None
-    if settings.corpus is None:
-        raise MbsError(
-            f"pruner={settings.pruner.name} needs calibration text, and corpus.path is not set",
-            "a folder of <code>.txt or <code>.jsonl files",
-            "corpus.path=FOLDER",
-        )
-    available = settings.corpus.languages
-    asked = settings.languages or (settings.shares.languages if settings.shares else available)
-    candidates = tuple(code for code in asked if code not in settings.table or not settings.table[code].collection)
-    drawn = plan(settings.mix, candidates, available, settings.segments, settings.shares)
-    for language in drawn.counts:
-        settings.corpus.documents(language)
-    return drawn
+    key = {
+        "corpus": {code: corpus.content(code, store.digest_of) for code in drawn.counts},
+        "normalize": corpus.provenance().get("normalize"),
+        "tokenizer": tokenizer.digest,
+        "counts": list(drawn.counts.items()),
+        "length": settings.length,
+        "seed": settings.seed,
+        "versions": versions(),
+    }
+
+    def made() -> Arrays:
+        calibration = sample_segments(corpus, drawn.counts, tokenizer, settings.length, settings.seed)
+        remarks = [remark for code in drawn.counts for remark in corpus.remarks(code)]
+        return Drawn(calibration, _sources(corpus, calibration), remarks).arrays()
+
+    return Drawn.of(store.stage("calibration", key, made))
 
 
-def _sample(settings: Settings, drawn: Plan | None, tokenizer: Tokenizer) -> CalibrationSet | None:
-    if drawn is None or settings.corpus is None:
-        return None
-    return sample_segments(settings.corpus, drawn.counts, tokenizer, settings.length, settings.seed)
+def _sources(corpus: Corpus, calibration: CalibrationSet) -> dict[str, dict[str, Source]]:
+    used = {language: set(ids) for language, ids in calibration.documents_of.items()}
+    return {
+        language: {
+            document.id: (document.content_hash, document.identifies)
+            for document in corpus.documents(language)
+            if document.id in ids
+        }
+        for language, ids in used.items()
+    }
 
 
-def _refuse_overlap(settings: Settings, calibration: CalibrationSet | None, texts: list[LanguageText]) -> None:
+def _refuse_overlap(settings: Settings, drawn: Drawn | None, texts: list[LanguageText]) -> None:
     """By content in any language, and by id within a language."""
-    if calibration is None or settings.corpus is None or settings.evaluation is None:
+    if drawn is None or settings.evaluation is None:
         return
     contents: dict[str, str] = {}
     ids: dict[str, set[str]] = {}
@@ -227,30 +220,13 @@ def _refuse_overlap(settings: Settings, calibration: CalibrationSet | None, text
             contents[document.content_hash] = document.id
             if document.identifies:
                 ids.setdefault(text.language, set()).add(document.id)
-    for language, used in calibration.documents_of.items():
-        for document in settings.corpus.documents(language):
-            if document.id not in used:
-                continue
-            same_id = document.identifies and document.id in ids.get(language, ())
-            if same_id or document.content_hash in contents:
+    for language, documents in drawn.sources.items():
+        for name, (content, identifies) in documents.items():
+            same_id = identifies and name in ids.get(language, ())
+            if same_id or content in contents:
                 raise MbsError(
-                    f"calibration document {document.id} ({language}) is also evaluation document"
-                    f" {document.id if same_id else contents[document.content_hash]}",
+                    f"calibration document {name} ({language}) is also evaluation document"
+                    f" {name if same_id else contents[content]}",
                     "evaluation text that calibration does not use",
                     "another corpus.path or evaluation.path",
                 )
-
-
-def _check_context(settings: Settings, folder: Path) -> None:
-    lengths = {"evaluation.length": settings.task.length} if settings.evaluation else {}
-    if settings.pruner.needs:
-        lengths["calibration.length"] = settings.length
-    check_lengths(lengths, folder)
-
-
-def check_lengths(lengths: Mapping[str, int], folder: Path) -> None:
-    """Raises MbsError for the first length (by its key) that is longer than the context of the checkpoint's model."""
-    limit = context_length(folder)
-    for key, length in lengths.items():
-        if limit is not None and length > limit:
-            raise MbsError(f"{key}={length}, and the model's context is {limit} tokens", "no more", f"{key}={limit}")

@@ -6,9 +6,12 @@ import platform
 import resource
 import sys
 from contextlib import suppress
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from mbs.digests import source_digest
 
 if TYPE_CHECKING:
     import torch
@@ -17,13 +20,27 @@ LIBRARIES = ("mbs", "torch", "transformers", "tokenizers", "safetensors", "numpy
              "py3langid", "hydra-core", "omegaconf")  # fmt: skip
 
 
+@cache
 def versions() -> dict[str, str]:
-    """Versions of Python and of every library that can change a number."""
+    """Versions of Python and of every library that can change a number, and a digest of sources edited in place."""
     found = {"python": platform.python_version()}
     for library in LIBRARIES:
         with suppress(metadata.PackageNotFoundError):
             found[library] = metadata.version(library)
-    return found
+    sources = source_digest()
+    return found if sources is None else {**found, "mbs sources": sources}
+
+
+def processor() -> dict[str, str | int]:
+    """The kind of machine on which measured rates of the CPU hold: model, instruction set, threads, torch."""
+    import torch
+
+    model = platform.processor() or platform.machine()
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), model)
+    return {"model": model, "capability": torch.backends.cpu.get_cpu_capability(),
+            "threads": torch.get_num_threads(), "torch": torch.__version__}  # fmt: skip
 
 
 def numerics(device: torch.device, dtype: torch.dtype) -> dict[str, str | int]:

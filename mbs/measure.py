@@ -1,22 +1,28 @@
-"""Measures one model on everything a run evaluates: text per language, tasks, continuations."""
+"""Measures one model on everything a run evaluates: text per language, tasks, continuations.
+
+Each part of a text, each task in each language, and all continuations together are stages of their own: made once,
+whatever else the run measures, so that what is added later is all that is scored then.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 
 from mbs.blocks import Blocks
-from mbs.continuations import NEW_TOKENS, Continuation, continuation, write
+from mbs.continuations import NEW_TOKENS, Continuation, Prompt, continuation, write
+from mbs.digests import digest
+from mbs.evaluators.parts import Part, joined, parts
 from mbs.evaluators.perplexity import TextScores, measure_text
 from mbs.evaluators.windows import LanguageText, evenly_spaced
 from mbs.inputs import Inputs
 from mbs.similarity import Nearness, language_vectors, similarity_to
 from mbs.skeleton import Skeleton
-from mbs.store import digest, held, keep, stage
+from mbs.store import Arrays, Store
 from mbs.tasks.harness import Answers, score_tasks
 from mbs.tasks.suite import TaskText
 from mbs.tokenizer import Array
@@ -28,41 +34,145 @@ SIMILARITY_WINDOWS = 64  # per language, evenly spaced
 class Measured:
     """What one model makes of each language's text, of each task (in the order of the inputs), of each prompt.
 
-    `similarity`, of the dense model alone: how near each language's text is to the calibration set.
+    `parts` holds the scores of the parts of each text. `similarity`, of the dense model alone: how near each language's
+    text is to the calibration set.
     """
 
     texts: Mapping[str, TextScores]
     answers: Sequence[Answers]
     written: Mapping[str, Sequence[Continuation]]
+    parts: Mapping[str, Sequence[TextScores]]
     similarity: Mapping[str, Nearness] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
+class Subject:
+    """The model that is measured: its name in the store, all that decides its numbers, and how to bring it about."""
+
+    name: str
+    decides: Mapping[str, object]
+    ready: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True)
 class Measurement:
-    """How a model is measured; `what` names all but text and rows that decides the numbers of the dense model."""
+    """How models are measured; `progress` hears what was measured of which subject, in which language."""
 
     skeleton: Skeleton
     blocks: Blocks
     inputs: Inputs
     batch_tokens: int
     divergence: int
-    store: Path
-    what: Mapping[str, object]
+    store: Store
+    progress: Callable[[str, str, str], None] = lambda subject, kind, language: None
 
-    def dense(self) -> Measured:
-        """The model before compression: each language's text, and each task, is measured once and kept."""
-        texts = {}
-        for text in self.inputs.texts:
-            key = {**self.what, "text": text.content_hash, "units": digest([unit.id for unit in text.units]),
-                   "batch_tokens": self.batch_tokens, "divergence": self.divergence}  # fmt: skip
-            made = stage(self.store, "dense", key, lambda: self._text(text).arrays())  # noqa: B023 - called at once
-            texts[text.language] = TextScores(**made)
-        return Measured(texts, self._kept_answers(), self._write(kept=True), self._similarity())
+    def dense(self, subject: Subject) -> Measured:
+        """The model before compression."""
+        return self._measured(subject, None, self._similarity())
 
-    def compressed(self, dense: Measured) -> Measured:
-        """The model as it is now, and how far it is from what the dense one made of the same tokens."""
-        texts = {text.language: self._text(text, dense.texts[text.language].states) for text in self.inputs.texts}
-        return Measured(texts, self._answer(self.inputs.tasks), self._write(kept=False))
+    def compressed(self, subject: Subject, dense: Measured) -> Measured:
+        """The compressed model, and how far it is from what the dense one made of the same tokens."""
+        return self._measured(subject, dense, {})
+
+    def lacks(self, subject: Subject) -> bool:
+        """Whether anything of it has not been measured yet."""
+        return any(not self.store.has(f"{subject.name}-{kind}", key) for kind, key in self._every_key(subject))
+
+    def forget(self, subject: Subject) -> None:
+        """Measure it anew, whatever the store holds."""
+        for kind, key in self._every_key(subject):
+            self.store.drop(f"{subject.name}-{kind}", key)
+
+    def _every_key(self, subject: Subject) -> Iterator[tuple[str, dict[str, object]]]:
+        for held in self._parts.values():
+            yield from (("text", self._text_key(subject, part)) for part in held)
+        yield from (("answers", self._task_key(subject, task)) for task in self.inputs.tasks)
+        if self._prompts:
+            yield "continuations", self._written_key(subject)
+
+    def _measured(self, subject: Subject, dense: Measured | None, similarity: Mapping[str, Nearness]) -> Measured:
+        scored = {text.language: self._text(subject, text, dense) for text in self.inputs.texts}
+        return Measured(
+            {code: joined(self._parts[code], held) for code, held in scored.items()},
+            [self._answer(subject, task) for task in self.inputs.tasks],
+            self._write(subject),
+            scored,
+            similarity,
+        )
+
+    @cached_property
+    def _parts(self) -> dict[str, list[Part]]:
+        return {text.language: parts(text, self.batch_tokens, self.divergence) for text in self.inputs.texts}
+
+    @property
+    def _prompts(self) -> list[Prompt]:
+        return [prompt for prompts in self.inputs.prompts.values() for prompt in prompts]
+
+    def _stage(
+        self, subject: Subject, kind: str, key: Mapping[str, object], language: str, make: Callable[[], Arrays]
+    ) -> Arrays:
+        def made() -> Arrays:
+            subject.ready()
+            arrays = make()
+            self.progress(subject.name, kind, language)
+            return arrays
+
+        return self.store.stage(f"{subject.name}-{kind}", key, made)
+
+    def _text_key(self, subject: Subject, part: Part) -> dict[str, object]:
+        units = digest([unit.id for unit in part.text.units])
+        return {**subject.decides, "text": part.text.content_hash, "units": units,
+                "batch_tokens": self.batch_tokens, "sampled": digest(part.sampled.tolist())}  # fmt: skip
+
+    def _text(self, subject: Subject, text: LanguageText, dense: Measured | None) -> list[TextScores]:
+        found = []
+        for number, part in enumerate(self._parts[text.language]):
+            states = dense.parts[text.language][number].states if dense else None
+
+            def make(part: Part = part, states: np.ndarray | None = states) -> Arrays:
+                scores = measure_text(self.skeleton, self.blocks, part.text, self.batch_tokens, part.sampled, states)
+                return scores.arrays()
+
+            made = self._stage(subject, "text", self._text_key(subject, part), text.language, make)
+            found.append(TextScores(**made))
+        return found
+
+    def _task_key(self, subject: Subject, task: TaskText) -> dict[str, object]:
+        return {**subject.decides, "rows": task.content_hash, "task": task.spec_digest,
+                "batch_tokens": self.batch_tokens}  # fmt: skip
+
+    def _answer(self, subject: Subject, task: TaskText) -> Answers:
+        def make() -> Arrays:
+            (answers,) = score_tasks(self.skeleton, self.blocks, self.inputs.tokenizer, [task], self.batch_tokens)
+            return answers.arrays()
+
+        made = self._stage(subject, "answers", self._task_key(subject, task), task.language, make)
+        return Answers(task.family, task.language, **made)
+
+    def _written_key(self, subject: Subject) -> dict[str, object]:
+        return {**subject.decides, "prompts": [digest(prompt.ids.tolist()) for prompt in self._prompts],
+                "new_tokens": NEW_TOKENS, "batch_tokens": self.batch_tokens}  # fmt: skip
+
+    def _write(self, subject: Subject) -> dict[str, list[Continuation]]:
+        """How the model goes on from every prompt, all languages at once."""
+        tokenizer = self.inputs.tokenizer
+        every = self._prompts
+
+        def make() -> Arrays:
+            ids = np.full((len(every), NEW_TOKENS), -1, dtype=np.int64)
+            written = write(self.skeleton.model, tokenizer, every, NEW_TOKENS, self.batch_tokens)
+            for row, one in zip(ids, written, strict=True):
+                row[: len(one.ids)] = one.ids
+            return {"ids": ids}
+
+        if not every:
+            return {}
+        arrays = self._stage(subject, "continuations", self._written_key(subject), ", ".join(self.inputs.prompts), make)
+        rows = iter(arrays["ids"])
+        return {
+            language: [continuation(row[row >= 0], tokenizer) for row in islice(rows, len(prompts))]
+            for language, prompts in self.inputs.prompts.items()
+        }
 
     def _similarity(self) -> dict[str, Nearness]:
         """From the evaluated text; languages of the mix that are not evaluated enter with their calibration text."""
@@ -76,50 +186,3 @@ class Measurement:
         rows |= {text.language: evenly_spaced(text, SIMILARITY_WINDOWS).windows for text in self.inputs.texts}
         near = similarity_to(language_vectors(self.skeleton, rows, self.batch_tokens), calibration.counts)
         return {text.language: near[text.language] for text in self.inputs.texts}
-
-    def _text(self, text: LanguageText, dense_states: np.ndarray | None = None) -> TextScores:
-        return measure_text(self.skeleton, self.blocks, text, self.batch_tokens, self.divergence, dense_states)
-
-    def _answer(self, tasks: Sequence[TaskText]) -> list[Answers]:
-        if not tasks:
-            return []
-        return score_tasks(self.skeleton, self.blocks, self.inputs.tokenizer, tasks, self.batch_tokens)
-
-    def _kept_answers(self) -> list[Answers]:
-        """One pass over all tasks and languages that are not kept yet."""
-        keys = [
-            {**self.what, "rows": task.content_hash, "task": task.spec_digest, "batch_tokens": self.batch_tokens}
-            for task in self.inputs.tasks
-        ]
-        found = [held(self.store, "answers", key) for key in keys]
-        missing = [number for number, arrays in enumerate(found) if arrays is None]
-        answers = self._answer([self.inputs.tasks[number] for number in missing])
-        for number, made in zip(missing, answers, strict=True):
-            found[number] = keep(self.store, "answers", keys[number], made.arrays())
-        return [
-            Answers(task.family, task.language, **arrays)
-            for task, arrays in zip(self.inputs.tasks, found, strict=True)
-            if arrays is not None
-        ]
-
-    def _write(self, kept: bool) -> dict[str, list[Continuation]]:
-        """How the model goes on from every prompt, all languages at once."""
-        tokenizer = self.inputs.tokenizer
-        every = [prompt for prompts in self.inputs.prompts.values() for prompt in prompts]
-
-        def made() -> dict[str, np.ndarray]:
-            ids = np.full((len(every), NEW_TOKENS), -1, dtype=np.int64)
-            written = write(self.skeleton.model, tokenizer, every, NEW_TOKENS, self.batch_tokens)
-            for row, one in zip(ids, written, strict=True):
-                row[: len(one.ids)] = one.ids
-            return {"ids": ids}
-
-        if not every:
-            return {}
-        key = {**self.what, "prompts": [digest(prompt.ids.tolist()) for prompt in every], "new_tokens": NEW_TOKENS}
-        arrays = stage(self.store, "continuations", key, made) if kept else made()
-        rows = iter(arrays["ids"])
-        return {
-            language: [continuation(row[row >= 0], tokenizer) for row in islice(rows, len(prompts))]
-            for language, prompts in self.inputs.prompts.items()
-        }

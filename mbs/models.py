@@ -6,11 +6,12 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from mbs.digests import digest_file, digest_files
 from mbs.errors import MbsError, unknown
-from mbs.store import digest_files
 
 if TYPE_CHECKING:
     import torch
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 EMBEDDED = "embedded:"
 CHECKPOINTS = Path(__file__).with_name("demo") / "checkpoints"
 DTYPES = ("auto", "float32", "bfloat16", "float16")
+DECIDING = ("*.safetensors", "config.json", "generation_config.json", "tokenizer*", "special_tokens_map.json",
+            "added_tokens.json", "vocab*", "merges.txt", "*.model")  # fmt: skip
 WANTED = ("*.safetensors", "*.json", "*.txt", "*.model")
 
 
@@ -83,6 +86,7 @@ def _embedded(name: str) -> Path:
     return CHECKPOINTS / name
 
 
+@cache  # one look at the hub, and one revision, for all runs of a sweep
 def _from_hub(path: str) -> Path:
     looks_local = path.startswith((".", "/", "~")) or path.count("/") != 1
     if looks_local:
@@ -99,10 +103,9 @@ def _from_hub(path: str) -> Path:
         ) from error
 
 
-def checkpoint_digest(folder: Path) -> str:
-    """SHA-256 of the weights, the configuration and the tokenizer of a checkpoint."""
-    names = [*folder.glob("*.safetensors"), folder / "config.json", *folder.glob("tokenizer*")]
-    return digest_files(names)
+def checkpoint_digest(folder: Path, of: Callable[[Path], str] = digest_file) -> str:
+    """SHA-256 of the weights, the configurations and the tokenizer of a checkpoint; `of` gives that of one file."""
+    return digest_files((file for pattern in DECIDING for file in folder.glob(pattern)), of)
 
 
 def open_tokenizer(folder: Path) -> Tokenizer:

@@ -2,137 +2,108 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import torch
-from tqdm import tqdm
-
-from mbs.blocks import Block, MemoryBlocks
-from mbs.compress import LayerReport, check_pattern, compress_model
+from mbs.blocks import MemoryBlocks
+from mbs.compress import check_pattern
+from mbs.compression import Compression
 from mbs.errors import MbsError
-from mbs.findings import compare_models
-from mbs.inputs import Inputs, gather, identity, run_name
-from mbs.machine import numerics, peak_memory_bytes, reset_peak_memory, versions
-from mbs.measure import Measurement
-from mbs.models import open_model, stored_dtype
-from mbs.result import (
-    Calibration,
-    Result,
-    write_answers,
-    write_continuations,
-    write_masks,
-    write_result,
-    write_scores,
-)
-from mbs.sampler import CalibrationSet
-from mbs.save import save_model
+from mbs.findings import Findings, compare_models
+from mbs.identity import Identity
+from mbs.inputs import Inputs, gather
+from mbs.log import Log
+from mbs.machine import numerics, peak_memory_bytes, processor, versions
+from mbs.measure import Measurement, Subject
+from mbs.models import open_model, resolved_device, stored_dtype
+from mbs.paths import make_folder
+from mbs.process import quiet_transformers
+from mbs.products import Products, measure, settle
+from mbs.record import write_record
+from mbs.rerun import read_started, write_started
+from mbs.result import Calibration, Result, write_answers, write_continuations, write_masks, write_scores
+from mbs.scope import Scope
 from mbs.settings import Settings
 from mbs.skeleton import Skeleton
-from mbs.trackers.base import Guarded, RunInfo, Tracker
+from mbs.store import Store
+from mbs.trackers.base import RunInfo
+from mbs.trackers.guard import Guarded
 from mbs.trackers.jsonl import JsonlTracker
 
-
-class Log:
-    """Where a run speaks: stage lines, warnings (kept for the result), trackers, seconds per stage."""
-
-    def __init__(self, say: Callable[[str], None], warn: Callable[[str], None]) -> None:
-        self.say, self._warn = say, warn
-        self.warnings: list[str] = []
-        self.seconds: dict[str, float] = {}
-        self.trackers: list[Tracker] = []
-
-    def warn(self, line: str) -> None:
-        """Print a warning and keep it."""
-        self.warnings.append(line)
-        self._warn(line)
-
-    def event(self, **event: object) -> None:
-        """Tell every tracker."""
-        for tracker in self.trackers:
-            tracker.log(event)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Time a stage and say when it ends."""
-        began = time.monotonic()
-        yield
-        self.seconds[name] = round(time.monotonic() - began, 3)
-        self.say(f"{name}: {self.seconds[name]:.1f} s")
-        self.event(event="stage", stage=name, seconds=self.seconds[name])
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
-def run(settings: Settings, log: Log) -> Result:
-    """The whole run; raises MbsError with one clear line, before any model is loaded wherever it can be known."""
-    reset_peak_memory()
+def perform(
+    settings: Settings, log: Log, about: Scope, identity: Identity, directory: Path, store: Store
+) -> dict[str, Any]:
+    """The whole run into its directory, `result.json` last, whose content it gives; the caller has claimed the run."""
     with log.stage("sample"):
-        inputs = gather(settings)
-    for warning in inputs.left_out():
+        inputs = gather(settings, about, store)
+    for warning in inputs.warnings():
         log.warn(warning)
-    run_id = identity(settings, inputs)
-    directory = settings.outputs / run_name(settings, run_id)
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MbsError(f"outputs={settings.outputs}: {error.strerror}", "a folder that can be written") from error
-    (directory / "result.json").unlink(missing_ok=True)
-    _start_trackers(settings, log, directory)
-    try:
-        result = _measure(settings, log, inputs, run_id, directory)
-    except BaseException:
-        for tracker in log.trackers:
-            tracker.fail()
-        raise
+    make_folder(directory)
+    started = read_started(directory) or {"leftovers": [], "anew": False}
+    write_started(directory, identity.id, settings.config, started["leftovers"], started["anew"])
+    log.trackers = [JsonlTracker(), Guarded(settings.tracker, log.mention)]
+    names = [str(settings.mix.name), settings.pruner.name, settings.sparsity.name, settings.model.name]
     for tracker in log.trackers:
-        tracker.finish(result.as_json())
-    write_result(result)
-    return result
+        tracker.start(RunInfo(directory.name, identity.id, directory, settings.config, names))
+    try:
+        with quiet_transformers():
+            result = _measure(settings, log, inputs, identity, directory, store)
+        record = write_record(directory, result.as_json(), store.digest_of)
+        for tracker in log.trackers:
+            tracker.finish(record)
+    except BaseException as error:
+        for tracker in log.trackers:
+            with suppress(MbsError):  # the disk is full, and the first error says so
+                tracker.fail(hurry=not isinstance(error, Exception))
+        raise
+    return record
 
 
-def _measure(settings: Settings, log: Log, inputs: Inputs, run_id: str, directory: Path) -> Result:
+def _measure(settings: Settings, log: Log, inputs: Inputs, identity: Identity, directory: Path, store: Store) -> Result:
     """Load, score, compress, score again, and write everything but `result.json`."""
-    texts = inputs.texts
     with log.stage("load"):
-        model = open_model(inputs.folder, settings.model.dtype, settings.model.device, log.warn)
-        skeleton = Skeleton(model)
-        blocks = MemoryBlocks(skeleton)
-        check_pattern(blocks, settings.sparsity)
-    computed = numerics(skeleton.device, model.dtype)
+        model, skeleton, blocks = _load(settings, log, inputs, store)
     stored = stored_dtype(model)
+    computed = numerics(skeleton.device, model.dtype)
     decides = {"model": inputs.model_digest, "numerics": computed, "versions": versions()}
-    measurement = Measurement(skeleton, blocks, inputs, settings.batch_tokens, settings.task.divergence,
-                              settings.outputs / ".store", decides)  # fmt: skip
+    compression = Compression(
+        settings, skeleton, blocks, inputs, stored, decides, store, log.note,
+        progress=lambda block: log.event(event="block", block=block.index),
+    )  # fmt: skip
+    measurement = Measurement(
+        skeleton, blocks, inputs, settings.batch_tokens, settings.task.divergence, store,
+        progress=lambda subject, kind, language: log.event(event="scored", model=subject, kind=kind, language=language),
+    )  # fmt: skip
+    compressed = Subject("compressed", compression.decides, compression.ready)
+    _start_anew(settings, identity, directory, compression, measurement, compressed)
     with log.stage("dense"):
-        dense = measurement.dense()
+        before = measurement.dense(Subject("dense", decides))
     with log.stage("compress"):
-        layers = _compress(settings, skeleton, blocks, inputs.calibration, stored, log)
-        write_masks(directory, layers, whole=settings.save != "none")
+        if measurement.lacks(compressed) or not compression.known() or settings.save == "model":
+            compression.ready()
+        write_masks(directory, compression.reports, compression.whole_masks)
     with log.stage("score"):
-        compressed = measurement.compressed(dense)
-    found = compare_models(settings, inputs, dense, compressed)
-    for code, row in found.languages.items():
-        log.event(event="language", language=code, harm=row.harm,
-                  dense=row.dense.perplexity, compressed=row.compressed.perplexity)  # fmt: skip
-    for family, rows in found.tasks.items():
-        for code, task in rows.items():
-            log.event(event="task", task=family, language=code,
-                      dense=task.accuracy_dense, compressed=task.accuracy_compressed)  # fmt: skip
-    write_scores(directory, texts, dense.texts, compressed.texts)
-    write_answers(directory, inputs.tasks, dense.answers, compressed.answers)
-    write_continuations(directory, inputs.prompts, inputs.tokenizer, dense.written, compressed.written)
+        after = measurement.compressed(compressed, before)
+    found = compare_models(settings, inputs, before, after)
+    _tell(found, log)
+    write_scores(directory, inputs.texts, before.texts, after.texts)
+    write_answers(directory, inputs.tasks, before.answers, after.answers)
+    write_continuations(directory, inputs.prompts, inputs.tokenizer, before.written, after.written)
     if settings.save == "model":
-        save_model(model, inputs.tokenizer, inputs.folder, directory / "model", stored)
+        with log.stage("save"):
+            compression.save(directory)
     return Result(
-        id=run_id,
-        directory=directory,
+        identity=identity,
         pruner=settings.pruner.name,
         mix=str(settings.mix.name),
         model_digest=inputs.model_digest,
-        text_hashes={text.language: text.content_hash for text in texts},
+        text_hashes={text.language: text.content_hash for text in inputs.texts},
         config=settings.config,
-        versions=versions(),
         numerics={**computed, "stored": str(stored).removeprefix("torch.")},
         shares={"unit": settings.shares.unit, "source": settings.shares.source} if settings.shares else None,
         calibration=_calibration(settings, inputs),
@@ -143,46 +114,50 @@ def _measure(settings: Settings, log: Log, inputs: Inputs, run_id: str, director
         },
         found=found,
         requested_sparsity=settings.sparsity.name,
-        layers=layers,
+        layers=compression.reports,
         seconds=log.seconds,
         peak_memory_bytes=peak_memory_bytes(),
         warnings=log.warnings,
     )
 
 
-def _start_trackers(settings: Settings, log: Log, directory: Path) -> None:
-    names = [str(settings.mix.name), settings.pruner.name, settings.sparsity.name, settings.model.name]
-    info = RunInfo(directory.name, directory, settings.config, names)
-    log.trackers = [JsonlTracker(), Guarded(settings.tracker, log.warn)]
-    for tracker in log.trackers:
-        tracker.start(info)
+def _load(settings: Settings, log: Log, inputs: Inputs, store: Store) -> tuple[PreTrainedModel, Skeleton, MemoryBlocks]:
+    """The model, taken apart; the units of the processor are chosen once for all runs on this kind of machine."""
+    if resolved_device(settings.model.device) == "cpu":
+        settle(Products.of(store.stage("products", processor(), lambda: measure().arrays())))
+    model = open_model(inputs.folder, settings.model.dtype, settings.model.device, log.warn)
+    skeleton = Skeleton(model)
+    blocks = MemoryBlocks(skeleton)
+    check_pattern(blocks, settings.sparsity)
+    return model, skeleton, blocks
 
 
-def _compress(
+def _start_anew(
     settings: Settings,
-    skeleton: Skeleton,
-    blocks: MemoryBlocks,
-    calibration: CalibrationSet | None,
-    stored: torch.dtype,
-    log: Log,
-) -> list[LayerReport]:
-    with tqdm(total=len(blocks), desc="blocks", disable=None, leave=False) as bar:
+    identity: Identity,
+    directory: Path,
+    compression: Compression,
+    measurement: Measurement,
+    compressed: Subject,
+) -> None:
+    """Complete `run.json`, and with rerun=always forget the compressed model and its scores, once for all attempts."""
+    anew = settings.rerun == "always"
+    started = read_started(directory)
+    if anew and started and not started["anew"]:
+        compression.forget()
+        measurement.forget(compressed)
+    leftovers = sorted({*(started or {}).get("leftovers", ()), *compression.leftovers})
+    write_started(directory, identity.id, settings.config, leftovers, anew)
 
-        def progress(block: Block) -> None:
-            bar.update()
-            log.event(event="block", block=block.index)
 
-        return compress_model(
-            skeleton,
-            blocks,
-            calibration,
-            settings.pruner,
-            settings.sparsity,
-            settings.batch_tokens,
-            whole_masks=settings.save != "none",
-            stored=stored,
-            progress=progress,
-        )
+def _tell(found: Findings, log: Log) -> None:
+    for code, row in found.languages.items():
+        log.event(event="language", language=code, harm=row.harm,
+                  dense=row.dense.perplexity, compressed=row.compressed.perplexity)  # fmt: skip
+    for family, rows in found.tasks.items():
+        for code, task in rows.items():
+            log.event(event="task", task=family, language=code,
+                      dense=task.accuracy_dense, compressed=task.accuracy_compressed)  # fmt: skip
 
 
 def _calibration(settings: Settings, inputs: Inputs) -> Calibration:

@@ -1,13 +1,14 @@
-"""Which unit of the processor multiplies matrices: measured once per process, the fastest of the accurate ones."""
+"""Which unit of the processor multiplies matrices: measured once, the fastest of the accurate ones."""
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import asdict, dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -35,6 +36,15 @@ class Products:
         """What a result says about it: choices only, which are the same in two runs on one machine."""
         return {"float32_products": self.float32, "narrow_products": self.narrow, "bfloat16_products": self.bfloat16}
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What another process on the same kind of machine takes over."""
+        return {"chosen": np.array(json.dumps(asdict(self)))}
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, np.ndarray]) -> Products:
+        """It again."""
+        return cls(**json.loads(str(arrays["chosen"])))
+
 
 NEUTRAL = Products(DEFAULT, DEFAULT, True, {})
 
@@ -56,11 +66,28 @@ def using(precision: str) -> Iterator[None]:
 
 def probe(device: torch.device) -> Products:
     """The choices for this device with the present number of threads; on a GPU nothing is chosen."""
-    return _probe(torch.get_num_threads()) if device.type == "cpu" else NEUTRAL
+    if device.type != "cpu":
+        return NEUTRAL
+    threads = torch.get_num_threads()
+    if threads not in _settled:
+        _settled[threads] = measure()
+    return _settled[threads]
 
 
-@cache
-def _probe(threads: int) -> Products:
+def settle(chosen: Products) -> None:
+    """Take these choices for this process and number of threads, as another process has measured them here.
+
+    A measurement on a busy machine might choose otherwise, and the last bits of a run that goes on would not be those
+    of its beginning.
+    """
+    _settled[torch.get_num_threads()] = chosen
+
+
+_settled: dict[int, Products] = {}
+
+
+def measure() -> Products:
+    """Time the units of the processor and choose."""
     generator = torch.Generator().manual_seed(0)
     A, B = (torch.randn(SIZE, SIZE, generator=generator) for _ in range(2))
     narrow = tuple(M.bfloat16().float() for M in (A, B))

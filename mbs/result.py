@@ -10,18 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from mbs.compress import LayerReport, achieved
 from mbs.continuations import Continuation, Prompt, continuation, references
+from mbs.digests import strict_json
 from mbs.evaluators.perplexity import TextScores, unit_of_sampled
 from mbs.evaluators.windows import LanguageText
 from mbs.findings import Findings
+from mbs.identity import Identity
+from mbs.layers import LayerReport, achieved
 from mbs.paths import write_whole
-from mbs.store import strict_json
+from mbs.record import SCHEMA_VERSION
 from mbs.tasks.harness import Answers
 from mbs.tasks.suite import TaskText
 from mbs.tokenizer import Tokenizer
-
-SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,7 @@ class Calibration:
 class Result:
     """Everything a run found; languages stand in the order of their training shares."""
 
-    id: str
-    directory: Path
+    identity: Identity
     pruner: str
     mix: str
     model_digest: str
@@ -54,7 +53,6 @@ class Result:
     task_hashes: Mapping[str, str]
     evaluation: Mapping[str, object]
     config: Mapping[str, Any]
-    versions: Mapping[str, str]
     numerics: Mapping[str, str | int]
     shares: Mapping[str, str] | None
     calibration: Calibration
@@ -69,13 +67,14 @@ class Result:
         """The content of `result.json`."""
         return {
             "schema_version": SCHEMA_VERSION,
-            "id": self.id,
+            "id": self.identity.id,
+            "identity": asdict(self.identity),
             "pruner": self.pruner,
             "mix": self.mix,
             "content": {"model": self.model_digest, "evaluation": self.text_hashes, "tasks": self.task_hashes},
             "evaluation": self.evaluation,
             "config": self.config,
-            "versions": self.versions,
+            "versions": self.identity.code,
             "numerics": self.numerics,
             "shares": self.shares,
             "calibration": asdict(self.calibration),
@@ -105,7 +104,7 @@ def plain(value: Any) -> Any:
 
 def write_masks(directory: Path, layers: Sequence[LayerReport], whole: bool) -> None:
     """`mask.npz`: per layer the packed bits (1 = kept) of the flat `[R, C]` mask, outputs by inputs however the module
-    stores them, at `compress.mask_positions` or at all positions (`whole`), and `<layer>.shape`.
+    stores them, at `layers.mask_positions` or at all positions (`whole`), and `<layer>.shape`.
     """
     arrays = {layer.name: layer.mask for layer in layers}
     shapes = {f"{layer.name}.shape": np.asarray(layer.shape) for layer in layers}
@@ -205,9 +204,3 @@ def _write_table(file: Path, columns: Mapping[str, Any]) -> None:
     buffer = io.BytesIO()
     pq.write_table(pa.table(dict(columns)), buffer)
     write_whole(file, buffer.getvalue())
-
-
-def write_result(result: Result) -> None:
-    """`result.json`, written last: where it is, the run is finished."""
-    text = strict_json(result.as_json(), indent=1) + "\n"
-    write_whole(result.directory / "result.json", text.encode())

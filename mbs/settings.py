@@ -45,6 +45,7 @@ class Settings:
     save: str = "none"
     batch_tokens: int = 4096
     outputs: Path = Path("outputs")
+    rerun: str = "changed"
     config: Mapping[str, Any] = field(default_factory=dict)
 
 

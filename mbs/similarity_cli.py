@@ -7,7 +7,7 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from mbs.cli import guarded, one_job, warn, with_own_groups
+from mbs.cli import guarded, leave, one_job, warn, with_own_groups
 from mbs.paths import config_folder
 
 HELP = (
@@ -22,7 +22,7 @@ def main() -> None:
     typed = with_own_groups(sys.argv[1:])
     helping = {"-h", "--help"} & {*typed}
     sys.argv = [sys.argv[0], *(("--help", f'hydra.help.header="{HELP}"') if helping else typed)]
-    sys.exit(guarded(_hydra, sys.argv[1:]))
+    leave(guarded(_hydra, sys.argv[1:]))
 
 
 @hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")
@@ -32,16 +32,15 @@ def _hydra(config: DictConfig) -> None:
 
 def _run(config: DictConfig) -> None:
     from rich.console import Console
-    from transformers.utils import logging
 
     from mbs.config import build_survey
+    from mbs.process import quiet_transformers
     from mbs.report.compare import GENERATED
     from mbs.report.similarity import show
     from mbs.survey import survey, write
 
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-    found = survey(build_survey(config, warn), warn)
+    with quiet_transformers():
+        found = survey(build_survey(config), warn)
     write(found)
     show(found.measures, Console())
     if found.settings.corpus.provenance()["kind"] == "generated":

@@ -12,17 +12,17 @@ from typing import Any
 
 import numpy as np
 
+from mbs.digests import digest, strict_json
 from mbs.errors import MbsError
-from mbs.inputs import check_lengths
 from mbs.machine import numerics, versions
 from mbs.models import checkpoint_digest, open_model, open_tokenizer, resolved_device
 from mbs.paths import slug, write_whole
 from mbs.report.similarity import Panel, draw
 from mbs.sampler import CalibrationSet, sample_segments
+from mbs.scope import check_lengths
 from mbs.settings import SurveySettings
 from mbs.similarity import Clustering, Floats, Similarity, as_published, clustering, language_vectors, standardised
 from mbs.skeleton import Skeleton
-from mbs.store import digest, strict_json
 
 SCHEMA_VERSION = 1
 TITLES = {"published": "squared feature norms, as published", "standardised": "norms, standardised per dimension"}
@@ -72,6 +72,9 @@ def survey(settings: SurveySettings, warn: Callable[[str], None] = lambda line: 
     check_lengths({"calibration.length": settings.length}, folder)
     counts = dict.fromkeys(languages, settings.segments)
     drawn = sample_segments(settings.corpus, counts, open_tokenizer(folder), settings.length, settings.seed)
+    for language in languages:
+        for remark in settings.corpus.remarks(language):
+            warn(remark)
     model = open_model(folder, settings.model.dtype, settings.model.device, warn)
     skeleton = Skeleton(model)
     rows = dict(zip(languages, np.split(drawn.tokens, len(languages)), strict=True))

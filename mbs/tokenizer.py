@@ -73,8 +73,9 @@ class Tokenizer:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the tokenizer's whole definition."""
-        return hashlib.sha256(self.hf.backend_tokenizer.to_str().encode()).hexdigest()
+        """SHA-256 of the tokenizer's whole definition, with the tokens that begin and separate texts."""
+        definition = [self.hf.backend_tokenizer.to_str(), self.start, self.separator]
+        return hashlib.sha256(json.dumps(definition).encode()).hexdigest()
 
     @cached_property
     def broken(self) -> npt.NDArray[np.bool_]:

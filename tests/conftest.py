@@ -120,6 +120,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captu
 
     def call(main: Callable[[], None], words: list[str]) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["mbs", *words])
+        capfd.readouterr()
         with pytest.raises(SystemExit) as ended:
             main()
         captured = capfd.readouterr()
@@ -180,3 +181,29 @@ def shared(*parts: str) -> Path | None:
     root = os.environ.get("MBS_SHARED", "")
     path = Path(root, *parts)
     return path if root and path.exists() else None
+
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+def tiny_run(checkpoint: Path, corpus: Path, evaluation: Path) -> list[str]:
+    """The words of the smallest run on a model and text."""
+    return [
+        f"model.path={checkpoint}", f"model.shares={checkpoint / 'training.json'}", f"corpus.path={corpus}",
+        f"evaluation.path={evaluation}", "calibration.segments=12", "calibration.length=24", "tracker=none",
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def run(command: Command, checkpoint: Path, corpus_folder: Path, evaluation_folder: Path) -> Run:
+    """`mbs` with a tiny model and text."""
+    common = tiny_run(checkpoint, corpus_folder, evaluation_folder)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        flags = [argument for argument in arguments if argument.startswith("-")]
+        overrides = [argument for argument in arguments if not argument.startswith("-")]
+        from mbs import cli
+
+        return command(cli.main, [*flags, *common, *overrides])
+
+    return call

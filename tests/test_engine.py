@@ -18,10 +18,11 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from mbs.blocks import MemoryBlocks
-from mbs.compress import LayerReport, as_stored, compress_model
+from mbs.compress import as_stored, compress_model
 from mbs.errors import MbsError
 from mbs.fast import _Alibi, fast
 from mbs.gram import Gram, invert_, symmetric_product
+from mbs.layers import LayerReport
 from mbs.moments import SiteMoments
 from mbs.process import kept_pages, no_denormals, one_thread
 from mbs.products import probe, using

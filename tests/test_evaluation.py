@@ -12,6 +12,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 from conftest import CONFIGS, random_model
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 from transformers import PreTrainedModel
 
@@ -19,7 +21,16 @@ from mbs.blocks import MemoryBlocks
 from mbs.corpora.folder import FolderCorpus
 from mbs.errors import MbsError
 from mbs.evaluators import perplexity
-from mbs.evaluators.perplexity import TextScores, batches, measure_text, sampled_tokens, score_text, unit_of_sampled
+from mbs.evaluators.parts import joined, parts
+from mbs.evaluators.perplexity import (
+    TextScores,
+    batches,
+    measure_text,
+    ranks,
+    sampled_tokens,
+    score_text,
+    unit_of_sampled,
+)
 from mbs.evaluators.windows import LanguageText, PerplexityTask, Unit, evenly_spaced
 from mbs.metrics import LanguageResult, Scores, compare, low_resource, scores, summarize
 from mbs.shares import declare_shares
@@ -162,7 +173,7 @@ def test_divergence_and_confidence_equal_full_distributions(
     for name, model in (("dense", dense_model), ("other", other_model)):
         skeleton = Skeleton(model)
         states = made["dense"].states if made else None
-        made[name] = measure_text(skeleton, MemoryBlocks(skeleton), text, 100, sample, states)
+        made[name] = measure_text(skeleton, MemoryBlocks(skeleton), text, 100, sampled_tokens(text, sample), states)
     ln_p, ln_q = plain_distributions(dense_model, text), plain_distributions(other_model, text)
     every = (ln_p.exp() * (ln_p - ln_q)).sum(-1).numpy()
     tokens = sampled_tokens(text, sample)
@@ -178,9 +189,44 @@ def test_divergence_and_confidence_equal_full_distributions(
     assert confidence.sum() == pytest.approx(top.sum().item(), rel=1e-5)
     assert right.sum() == (likeliest.numpy() == targets).sum()
     assert np.all(confidence <= number * (np.arange(1000) + 1) / 1000 + 1e-6)
-    same = measure_text(Skeleton(dense_model), MemoryBlocks(Skeleton(dense_model)), text, 100, sample,
+    same = measure_text(Skeleton(dense_model), MemoryBlocks(Skeleton(dense_model)), text, 100, tokens,
                         made["dense"].states)  # fmt: skip
     assert np.abs(same.divergence).max() < 1e-6
+
+
+@pytest.mark.parametrize("protocol", ["documents", "paper"])
+@pytest.mark.parametrize("sample", [0, 7, 40, 10_000])
+def test_parts_are_the_whole_and_do_not_depend_on_what_follows(
+    evaluation_folder: Path, tokenizer: Tokenizer, protocol: str, sample: int
+) -> None:
+    text = read(evaluation_folder, tokenizer, "sw", protocol)
+    skeleton = Skeleton(random_model("bloom"))
+    blocks = MemoryBlocks(skeleton)
+    held = parts(text, 16, sample)
+    assert len(held) > 1
+    scores = [measure_text(skeleton, blocks, part.text, 100, part.sampled) for part in held]
+    whole, tokens = joined(held, scores), sampled_tokens(text, sample)
+    at_once = measure_text(skeleton, blocks, text, 100, tokens)
+    assert np.allclose(whole.nll, at_once.nll, rtol=1e-6)
+    assert whole.confidence[0].sum() == text.tokens
+    assert whole.states.shape[0] == len(tokens)
+    if len(tokens):
+        assert np.allclose(whole.states, at_once.states, atol=1e-5)
+    for count in range(1, len(text.units)):
+        rows = sum(owner < count for owner in text.unit_of_window)
+        shorter = LanguageText(text.language, text.windows[:rows], text.context[:rows], text.unit_of_window[:rows],
+                               text.units[:count], text.sizes[:rows])  # fmt: skip
+        for before, now in zip(parts(shorter, 16, sample)[:-1], held, strict=False):
+            assert before.text.content_hash == now.text.content_hash
+            assert np.array_equal(before.sampled, now.sampled)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 3000), st.integers(1, 500))
+def test_sampled_tokens_are_spread_evenly_over_any_number(tokens: int, count: int) -> None:
+    chosen = np.sort(np.argsort(ranks(tokens))[:count])
+    gaps = np.diff([-1, *chosen, tokens])
+    assert gaps.max() <= 3 * max(1, tokens / min(count, tokens)) + 1
 
 
 @pytest.mark.parametrize("protocol", ["documents", "paper"])

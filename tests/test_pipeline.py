@@ -7,7 +7,6 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,34 +14,17 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from conftest import Command, random_model
+from conftest import Run, random_model
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from mbs import cli, measure
-from mbs.compress import mask_positions
 from mbs.corpora.folder import FolderCorpus
 from mbs.evaluators import perplexity
 from mbs.evaluators.windows import PerplexityTask
+from mbs.layers import mask_positions
 from mbs.tokenizer import Tokenizer
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(command: Command, checkpoint: Path, corpus_folder: Path, evaluation_folder: Path) -> Run:
-    """`mbs` with a tiny model and text."""
-    common = [
-        f"model.path={checkpoint}", f"model.shares={checkpoint / 'training.json'}", f"corpus.path={corpus_folder}",
-        f"evaluation.path={evaluation_folder}", "calibration.segments=12", "calibration.length=24", "tracker=none",
-    ]  # fmt: skip
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        flags = [argument for argument in arguments if argument.startswith("-")]
-        overrides = [argument for argument in arguments if not argument.startswith("-")]
-        return command(cli.main, [*flags, *common, *overrides])
-
-    return call
 
 
 def only(pattern: str = "tiny_bloom-*") -> Path:
@@ -68,7 +50,7 @@ def test_a_run_from_start_to_end(run: Run) -> None:
     assert result["sparsity"]["achieved"] == pytest.approx(0.5)
     assert len(result["sparsity"]["layers"]) == 12
     assert result["summary"]["low_resource_languages"] == ["sw"]
-    assert set(result["seconds"]) == {"sample", "load", "dense", "compress", "score"}
+    assert set(result["seconds"]) == {"identify", "sample", "load", "dense", "compress", "score"}
     assert result["peak_memory_bytes"] > 10**7
     assert result["config"]["mix"]["name"] == "mbs"
     assert result["versions"]["torch"] == torch.__version__
@@ -203,6 +185,23 @@ def test_a_sweep_gives_every_job_its_own_directory(run: Run) -> None:
             "result.json", "scores.parquet", "mask.npz", "metrics.jsonl"}  # fmt: skip
 
 
+def test_a_sweep_composes_every_job_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    composed: list[tuple[str, ...]] = []
+    original = ConfigLoaderImpl.load_sweep_config
+
+    def counting(self: Any, master_config: Any, sweep_overrides: list[str]) -> Any:
+        composed.append(tuple(sweep_overrides))
+        return original(self, master_config, sweep_overrides)
+
+    monkeypatch.setattr(ConfigLoaderImpl, "load_sweep_config", counting)
+    assert run("-m", "mix=mbs,uniform", "seed=0,1", "languages=[en]", "evaluation.documents=1")[0] == 0
+    assert len(composed) == len(set(composed)) == 4
+    assert ConfigLoaderImpl.load_sweep_config is counting
+    found = [json.loads(file.read_text())["config"] for file in Path("outputs").glob("*/result.json")]
+    assert sorted((one["mix"]["name"], one["seed"]) for one in found) == [
+        ("mbs", 0), ("mbs", 1), ("uniform", 0), ("uniform", 1)]  # fmt: skip
+
+
 def test_a_sweep_goes_on_after_a_failing_job(run: Run) -> None:
     code, _, err = run("-m", "languages=[zz],[en]", "evaluation.documents=1")
     assert code == 2
@@ -213,14 +212,15 @@ def test_a_sweep_goes_on_after_a_failing_job(run: Run) -> None:
 def test_the_same_command_gives_the_same_result(run: Run) -> None:
     run("mix=uniform")
     first = result_of()
-    run("mix=uniform")
+    run("mix=uniform", "rerun=always")
     second = result_of()
-    for changing in ("seconds", "peak_memory_bytes"):
+    for changing in ("seconds", "peak_memory_bytes", "config", "checksum"):
         first.pop(changing)
         second.pop(changing)
     assert first == second
 
 
+@pytest.mark.guard("mbs/identity.py", "slug(str(part), 40) for part in parts", "str(part) for part in parts")
 @pytest.mark.parametrize(
     "name", ["../../evil", "/etc/evil", "a" * 400, "con: <x>", ".", "..", "", "\u00e9\u0301\u4eba", "'quoted'"]
 )
@@ -283,7 +283,7 @@ def one_line(code: int, out: str, err: str) -> str:
         (["sparsity=1.2.3"], "expected a pattern"),
         (["sparsity.ratio=62.5"], "try sparsity.ratio=0.625"),
         (["model.device=nonsense"], "model.device=nonsense; expected auto, cpu"),
-        (["outputs=/proc/nothing"], "outputs=/proc/nothing"),
+        (["outputs=/proc/nothing"], "/proc/nothing cannot be written (No such file or directory)"),
         (["evaluation.length=1000000", "model.path=GPT2"], "evaluation.length=1000000, and the model's context is 128"),
         (["mix=mbss"], "unknown mix 'mbss'; expected one of custom, english, mbs, single, uniform; try mix=mbs"),
         (["sparsity=50"], "try sparsity.ratio=0.5"),
@@ -329,6 +329,7 @@ def test_a_yaml_weight_named_no(run: Run, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.guard("mbs/inputs.py", "if same_id or content in contents:", "if False:")
 def test_calibration_text_in_the_evaluation_is_refused(run: Run, corpus_folder: Path) -> None:
     for protocol in ("documents", "paper"):
         line = one_line(*run(f"evaluation.path={corpus_folder}", "mix=english", f"evaluation.protocol={protocol}"))

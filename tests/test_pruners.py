@@ -17,8 +17,9 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from mbs.blocks import MemoryBlocks
-from mbs.compress import LayerReport, achieved, compress_model, mask_positions
+from mbs.compress import compress_model
 from mbs.errors import MbsError
+from mbs.layers import LayerReport, achieved, mask_positions
 from mbs.moments import SiteMoments
 from mbs.pruners.base import Pruner
 from mbs.pruners.magnitude import Magnitude

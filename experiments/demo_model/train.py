@@ -17,8 +17,8 @@ from transformers import BloomConfig, BloomForCausalLM, PreTrainedTokenizerFast
 from mbs.demo import lexicon
 from mbs.demo.corpus import documents
 from mbs.demo.lexicon import languages
+from mbs.digests import digest, digest_files
 from mbs.languages import LANGUAGES
-from mbs.store import digest, digest_files
 
 SMOOTHING = 0.4  # shares are ROOTS bytes to this power
 WIDTH, BLOCKS, HEADS = 192, 4, 4

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 
@@ -43,6 +44,14 @@ class Corpus(Protocol):
 
     def location(self, language: str) -> str:
         """Where the text of a language lies, for messages."""
+        ...
+
+    def content(self, language: str, digest_of: Callable[[Path], str]) -> object:
+        """What decides the documents of a language: digests of files, by `digest_of`, or how they are made."""
+        ...
+
+    def remarks(self, language: str) -> Sequence[str]:
+        """What a user should know of the text of a language, one line each."""
         ...
 
     def provenance(self) -> Mapping[str, object]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
+from pathlib import Path
 
 from mbs.corpora.base import Document
 from mbs.demo.corpus import documents
@@ -42,13 +43,13 @@ class DemoCorpus:
         documents: int,
         parallel: bool = False,
         table: Mapping[str, Language] = LANGUAGES,
-        warn: Callable[[str], None] = lambda line: None,
     ) -> None:
         if split not in SPLITS:
             raise unknown("split", split, SPLITS)
         if isinstance(documents, bool) or not isinstance(documents, int) or documents < 1:
             raise MbsError(f"documents={documents} of generated text", "a whole number of one or more")
         self.split, self.seed, self.size, self.parallel, self._table = split, seed, documents, parallel, table
+        self._load = cache(self._generated)
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -57,20 +58,35 @@ class DemoCorpus:
 
     def documents(self, language: str) -> Sequence[Document]:
         """All documents of a language; raises MbsError for a language that the world does not speak."""
+        return self._load(language)
+
+    def _generated(self, language: str) -> tuple[Document, ...]:
+        self._check(language)
+        return tuple(
+            GeneratedDocument(language, self.seed, self.split, number, self.parallel) for number in range(self.size)
+        )
+
+    def location(self, language: str) -> str:
+        """What messages call the text of a language."""
+        return f"the generated {self.split} text in {language}"
+
+    def content(self, language: str, digest_of: Callable[[Path], str]) -> object:
+        """How the text is made; the code that makes it is part of every identity."""
+        self._check(language)
+        return {**self.provenance(), "documents": self.size}
+
+    def remarks(self, language: str) -> Sequence[str]:
+        """Nothing."""
+        return ()
+
+    def provenance(self) -> Mapping[str, object]:
+        """How the text is made."""
+        return {"kind": "generated", "split": self.split, "seed": self.seed, "parallel": self.parallel}
+
+    def _check(self, language: str) -> None:
         if language not in self.languages:
             raise MbsError(
                 f"the generated text has no {language}",
                 f"one of {', '.join(self.languages)}",
                 "corpus=local corpus.path=FOLDER evaluation=local evaluation.path=FOLDER",
             )
-        return [
-            GeneratedDocument(language, self.seed, self.split, number, self.parallel) for number in range(self.size)
-        ]
-
-    def location(self, language: str) -> str:
-        """What messages call the text of a language."""
-        return f"the generated {self.split} text in {language}"
-
-    def provenance(self) -> Mapping[str, object]:
-        """How the text is made."""
-        return {"kind": "generated", "split": self.split, "seed": self.seed, "parallel": self.parallel}

@@ -29,9 +29,8 @@ class FolderCorpus:
         normalize: str | None = None,
         role: str = "corpus",
         table: Mapping[str, Language] = LANGUAGES,
-        warn: Callable[[str], None] = lambda line: None,
     ) -> None:
-        self.path, self.normalize, self.role, self._warn = Path(str(path)), normalize, role, warn
+        self.path, self.normalize, self.role = Path(str(path)), normalize, role
         if normalize not in (None, "NFC"):
             raise MbsError(f"{role}.normalize={normalize}", "null or NFC", f"{role}.normalize=NFC")
         if not self.path.is_dir():
@@ -50,6 +49,7 @@ class FolderCorpus:
                 "files named by language code, such as en.txt or sw.jsonl",
             )
         self._load = cache(self._read)
+        self._remarks: dict[str, str] = {}
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -64,11 +64,24 @@ class FolderCorpus:
         """The path of the language's file."""
         return ", ".join(str(file) for file in self._files[language]) or str(self.path)
 
+    def content(self, language: str, digest_of: Callable[[Path], str]) -> object:
+        """Kind and digest of the language's file; raises MbsError where there is not exactly one."""
+        file = self._file(language)
+        try:
+            return [file.suffix, digest_of(file)]
+        except OSError as error:
+            raise self._unreadable(file, error) from error
+
+    def remarks(self, language: str) -> Sequence[str]:
+        """That the text is not in the Unicode form that models are trained on, where it is not."""
+        self.documents(language)
+        return [self._remarks[language]] if language in self._remarks else []
+
     def provenance(self) -> Mapping[str, object]:
         """Kind, folder name and Unicode treatment."""
         return {"kind": "folder", "path": str(self.path), "normalize": self.normalize}
 
-    def _read(self, language: str) -> tuple[Document, ...]:
+    def _file(self, language: str) -> Path:
         files = self._files.get(language, [])
         if not files:
             raise MbsError(
@@ -78,11 +91,19 @@ class FolderCorpus:
             )
         if len(files) > 1:
             raise MbsError(f"{self.role}: both {files[0]} and {files[1].name}", "one file per language")
-        file = files[0]
+        return files[0]
+
+    def _unreadable(self, file: Path, error: OSError) -> MbsError:
+        return MbsError(f"{self.role}: {file} cannot be read ({error.strerror})", "a readable file")
+
+    def _read(self, language: str) -> tuple[Document, ...]:
+        file = self._file(language)
         try:
             text = file.read_text(encoding="utf-8-sig")
         except UnicodeDecodeError as error:
             raise MbsError(f"{self.role}: {file} is not UTF-8 at byte {error.start}", "UTF-8 text") from None
+        except OSError as error:
+            raise self._unreadable(file, error) from error
         read = _blank_separated if file.suffix == ".txt" else _json_lines
         documents = tuple(document for document in read(file, text, language) if document.text.strip())
         if not documents:
@@ -95,8 +116,8 @@ class FolderCorpus:
     def _check_form(self, documents: Sequence[Document], language: str, file: Path) -> None:
         share = composed_share("\n".join(document.text for document in documents)[:CHECKED_CHARACTERS])
         if share > 0.01 and self.normalize is None:
-            self._warn(
-                f"{self.role}: {file} ({language}): NFC would change {share:.1%} of the characters, and models are"
+            self._remarks[language] = (
+                f"{self.role}: {file.name} ({language}): NFC would change {share:.1%} of the characters, and models are"
                 f" trained on NFC; try {self.role}.normalize=NFC"
             )
 

@@ -39,10 +39,12 @@ def spelled(entry: Any) -> list[str]:
     return [word for part in parts for word in spelled(part)]
 
 
-def languages() -> list[str]:
+@cache
+def languages() -> tuple[str, ...]:
     """The languages that have both a lexicon and a lineariser."""
     grammars = Path(__file__).with_name("grammar")
-    return sorted(p.stem for p in FOLDER.glob("*.json") if (grammars / f"{p.stem.replace('-', '_')}.py").exists())
+    files = FOLDER.glob("*.json")
+    return tuple(sorted(p.stem for p in files if (grammars / f"{p.stem.replace('-', '_')}.py").exists()))
 
 
 @cache

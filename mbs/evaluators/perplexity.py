@@ -19,6 +19,7 @@ from mbs.walk import Batch, Hidden, right_padded, walk
 LOGITS_AT_ONCE = 2**23  # float32 logits held at a time: 32 MiB ...
 TOKENS_AT_ONCE = 256  # ... but no fewer tokens, or the head's weights are read more often than the products take
 CONFIDENCE_BINS = 1000
+GOLDEN = 11400714819323198485  # 2^64 over the golden ratio, odd
 
 
 @dataclass(frozen=True)
@@ -51,16 +52,16 @@ def measure_text(
     blocks: Blocks,
     text: LanguageText,
     batch_tokens: int = 4096,
-    sample: int = 0,
+    sampled: np.ndarray | None = None,
     dense_states: np.ndarray | None = None,
 ) -> TextScores:
-    """NLL and confidence at every scored token, and final states at `sample` of them, evenly spaced.
+    """NLL and confidence at every scored token, and final states at those numbered in `sampled` (ascending).
 
     With the dense model's states at the same tokens, also the divergence from it: compression leaves the head as it
     was, so that the head turns both states into distributions. Windows of similar length go together, padded at the
     right, where a causal model cannot look; log-softmax in float32. Raises MbsError when a score is not finite.
     """
-    visitor = _Score(text, sampled_tokens(text, sample))
+    visitor = _Score(text, np.zeros(0, dtype=np.int64) if sampled is None else sampled)
     with fast(skeleton.model):
         walk(skeleton, blocks, ([batch] for batch in batches(text, batch_tokens)), visitor)
         if not np.isfinite(visitor.nll).all():
@@ -75,11 +76,17 @@ def measure_text(
     return TextScores(visitor.nll, visitor.confidence, states.float().cpu().numpy(), divergence)
 
 
+def ranks(tokens: int) -> np.ndarray:
+    """A rank for each scored token of a text, uint64: the `k` lowest of any number of tokens are spread evenly.
+
+    The multiples of the golden ratio modulo 1 (Fibonacci hashing), which do not depend on how many tokens there are.
+    """
+    return np.arange(tokens, dtype=np.uint64) * np.uint64(GOLDEN)
+
+
 def sampled_tokens(text: LanguageText, count: int) -> np.ndarray:
-    """The numbers of at most `count` scored tokens, evenly spaced over all in the order of the windows."""
-    total = text.tokens
-    count = min(count, total)
-    return (2 * np.arange(count) + 1) * total // (2 * count) if count else np.zeros(0, dtype=np.int64)
+    """The numbers of at most `count` scored tokens, those of the lowest `ranks`, ascending."""
+    return np.sort(np.argsort(ranks(text.tokens), kind="stable")[:count])
 
 
 def unit_of_sampled(text: LanguageText, count: int) -> np.ndarray:

@@ -29,7 +29,7 @@ class PerplexityTask:
 
     `split` takes the first or the second half of the documents: what is chosen by looking at scores looks at the first,
     and what is reported of it is measured on the second. `windows` takes that many windows per language, evenly spaced.
-    On `divergence` tokens per language, evenly spaced, the whole distributions of the two models are compared.
+    On `divergence` tokens per language, spread evenly, the whole distributions of the two models are compared.
     `parallel` says whether the k-th document of every language is the same in translation; None: where the texts' own
     ids agree.
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,15 +10,16 @@ from typing import Any
 
 import numpy as np
 
+from mbs.digests import digest
 from mbs.errors import MbsError
 from mbs.languages import LANGUAGES
 from mbs.metrics import Deltas, Estimate, Interval, cvar_harm, harm_estimate, interval, mean_estimate, worst_harm
-from mbs.result import SCHEMA_VERSION
-from mbs.store import digest
+from mbs.record import RESULT, read_record
 from mbs.tasks.rows import GENERATED as GENERATED_ROWS
 
 GENERATED = "generated text; says nothing about the real languages"
-INCIDENTAL = ("seed", "outputs", "tracker", "save", "batch_tokens")  # what may differ between runs of one condition
+# What may differ between runs of one condition.
+INCIDENTAL = ("seed", "outputs", "tracker", "rerun", "save", "batch_tokens")
 Condition = tuple[str, str]  # pruner and mix; no mix where no text is used
 
 
@@ -139,16 +139,11 @@ class Group:
 
 def read_runs(outputs: Path) -> list[Run]:
     """Every finished run under a folder; raises MbsError when there is none."""
-    files = sorted(outputs.glob("*/result.json"))
-    if not files:
+    folders = sorted(file.parent for file in outputs.glob(f"*/{RESULT}"))
+    if not folders:
         raise MbsError(f"no finished run in {outputs}", "a folder with */result.json", "mbs -m experiment=demo")
     without_tasks: dict[str, Any] = {"tasks": {}}  # as before there were any
-    found = [Run(without_tasks | json.loads(file.read_text(encoding="utf-8")), file.parent) for file in files]
-    for run in found:
-        version = run.result.get("schema_version")
-        if version != SCHEMA_VERSION:
-            raise MbsError(f"{run.directory} has schema {version}", f"schema {SCHEMA_VERSION}", "a new run")
-    return found
+    return [Run(without_tasks | (read_record(folder) or {}), folder) for folder in folders]
 
 
 def for_choosing(run: Run) -> bool:

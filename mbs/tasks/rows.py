@@ -161,7 +161,7 @@ def generated_languages(benchmark: Benchmark) -> list[str]:
     """The languages in which the generated world has items of a benchmark's form."""
     from mbs.demo.lexicon import languages
 
-    return languages() if benchmark.family == "xnli" else []
+    return list(languages()) if benchmark.family == "xnli" else []
 
 
 def generated_rows(language: str, limit: int | None) -> list[Row]:

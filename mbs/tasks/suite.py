@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from mbs.digests import digest
 from mbs.errors import MbsError, unknown
-from mbs.store import digest
 from mbs.tasks.benchmarks import BENCHMARKS, PAPER, Benchmark
 from mbs.tasks.rows import GENERATED, Row, generated_languages, generated_rows, hub_rows, local_file, read_file, row_ids
 
@@ -115,8 +115,22 @@ class Tasks:
         Raises MbsError for rows that are not as they should be, for a task named by itself that has no rows at all, and
         for a language in `languages` of these settings that a task lacks.
         """
+        return [self._read(benchmark, code) for benchmark, code in self._chosen(languages)]
+
+    def content(self, languages: Sequence[str] | None, digest_of: Callable[[Path], str]) -> dict[str, str]:
+        """What decides the rows of each `family/language` that `read` would give: a digest of the file, or the rows."""
+        found = {}
+        for benchmark, code in self._chosen(languages):
+            file = self._file(benchmark, code) if self.path not in (None, GENERATED) else None
+            generated = GENERATED if self.path == GENERATED else None
+            found[f"{benchmark.family}/{code}"] = (
+                generated or (digest_of(file) if file else None) or self._read(benchmark, code).content_hash
+            )
+        return found
+
+    def _chosen(self, languages: Sequence[str] | None) -> list[tuple[Benchmark, str]]:
         required = [self.languages] if isinstance(self.languages, str) else list(dict.fromkeys(self.languages or ()))
-        found: list[TaskText] = []
+        found: list[tuple[Benchmark, str]] = []
         everywhere: dict[str, None] = {}
         for family, asked in self.asked.items():
             having = [code for code in self._having(BENCHMARKS[family]) if code in asked]
@@ -125,7 +139,7 @@ class Tasks:
             lacking = [code for code in required if code not in having]
             if family in self._names and (lacking or not any(code in having for code in wanted)):
                 raise self._lacking(family, lacking or wanted, having)
-            found += [self._read(BENCHMARKS[family], code) for code in wanted if code in having]
+            found += [(BENCHMARKS[family], code) for code in wanted if code in having]
         lacking = [code for code in required if code not in everywhere]
         if lacking or not found:
             raise self._lacking(", ".join(self.asked), lacking or languages or (), list(everywhere))

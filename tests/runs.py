@@ -1,0 +1,94 @@
+"""Whole runs in tests: starting, counting and comparing them."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from mbs import measure
+from mbs.blocks import Block
+from mbs.cli import with_own_groups
+from mbs.config import build
+from mbs.evaluators import perplexity
+from mbs.paths import config_folder
+from mbs.record import read_record
+from mbs.settings import Settings
+
+QUICK = ["languages=[en,sw]", "evaluation.continuations=0"]
+VARYING = ("seconds", "peak_memory_bytes", "checksum")  # of a result: what differs between two runs of one identity
+
+
+def only(outputs: Path = Path("outputs")) -> Path:
+    (found,) = outputs.glob("tiny_bloom-*/result.json")
+    return found.parent
+
+
+def content(directory: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """A result without times, memory and places, and the digest of every other file but the log."""
+    record = read_record(directory)
+    assert record is not None
+    for name in VARYING:
+        record.pop(name, None)
+    for name in ("outputs", "rerun"):
+        record["config"].pop(name)
+    files = {
+        file.relative_to(directory).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in directory.rglob("*")
+        if file.is_file() and file.name not in ("result.json", "metrics.jsonl")
+    }
+    return record, files
+
+
+def built(words: list[str]) -> Settings:
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        return build(compose("config", with_own_groups(words)))
+
+
+def cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-30])
+
+
+def flip(file: Path) -> None:
+    whole = bytearray(file.read_bytes())
+    whole[len(whole) // 2] ^= 1
+    file.write_bytes(whole)
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, done: list[str]) -> None:
+    """Note every block that is compressed and every part of text that is scored."""
+    from mbs.compress import _Compress
+
+    finish, score = _Compress._finish, perplexity.measure_text
+
+    def finishing(self: Any, block: Block, hidden: Any) -> Any:
+        done.append(f"block {block.index}")
+        return finish(self, block, hidden)
+
+    def scoring(skeleton: Any, blocks: Any, text: Any, *rest: Any) -> Any:
+        done.append(text.language)
+        return score(skeleton, blocks, text, *rest)
+
+    monkeypatch.setattr(_Compress, "_finish", finishing)
+    monkeypatch.setattr(measure, "measure_text", scoring)
+
+
+def started(words: list[str], folder: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-m", "mbs", *words], cwd=folder, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True, start_new_session=True)  # fmt: skip
+
+
+def until(found: Callable[[], Any], seconds: float = 60) -> Any:
+    ended = time.monotonic() + seconds
+    while time.monotonic() < ended:
+        if value := found():
+            return value
+        time.sleep(0.02)
+    pytest.fail("waited in vain")
