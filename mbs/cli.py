@@ -17,6 +17,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from mbs.errors import MbsError, closest
+from mbs.imports import uncollected
 from mbs.interrupt import AGAIN, Interrupted, interruptible
 from mbs.paths import config_folder
 from mbs.sweeps import composed_once
@@ -112,12 +113,13 @@ def one_job(job: Callable[[DictConfig], None], config: DictConfig) -> None:
 
 
 def _run(config: DictConfig) -> None:
-    from rich.console import Console
+    with uncollected():
+        from rich.console import Console
 
-    from mbs.config import build
-    from mbs.log import Log
-    from mbs.report.table import WIDTH, show
-    from mbs.run import run
+        from mbs.config import build
+        from mbs.log import Log
+        from mbs.report.table import WIDTH, show
+        from mbs.run import run
 
     outcome = run(build(config), Log(say=to_terminal(), warn=warn, note=note))
     one = HydraConfig.get().mode is RunMode.RUN

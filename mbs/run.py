@@ -9,6 +9,7 @@ from typing import Any
 
 from mbs.claims import Claimed, Owner, claim
 from mbs.identity import Identity, identify, run_name
+from mbs.imports import uncollected
 from mbs.log import Log
 from mbs.machine import reset_peak_memory
 from mbs.paths import make_folder
@@ -61,7 +62,8 @@ def run(settings: Settings, log: Log) -> Outcome:
             found = _standing(settings, identity, directory, store)  # finished since, by who had the claim
             if found:
                 return Outcome(found.directory, found.record, changes=found.changes)
-            from mbs.pipeline import perform  # what takes long to import is not needed to see that a run is finished
+            with uncollected():  # what takes long to import is not needed to see that a run is finished
+                from mbs.pipeline import perform
 
             for before in earlier_runs(directory, run_name(settings), settings.config, identity, store):
                 if before.changes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import json
 import re
 import subprocess
@@ -22,6 +23,7 @@ from mbs.cli import with_own_groups
 from mbs.config import build
 from mbs.digests import digest, digest_files, strict_json
 from mbs.errors import MbsError, closest, unknown
+from mbs.imports import uncollected
 from mbs.paths import config_folder, slug, write_whole
 from mbs.trackers.base import NoTracker, RunInfo
 from mbs.trackers.guard import Guarded
@@ -31,7 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # Imports go down this list only; modules on one line may not import each other unless they are one package.
 ORDER = [
-    "demo",
+    "demo", "imports",
     "errors", "languages", "paths", "digests", "claims", "store", "shares", "corpora", "hub", "tokenizer",
     "tokenization", "identify", "mixes", "sampler", "sparsity", "products", "process", "models", "save", "fast",
     "continuations", "skeleton", "blocks", "similarity", "gram", "moments", "walk", "gather", "pruners", "layers",
@@ -264,3 +266,9 @@ def test_a_run_with_a_broken_tracker_is_complete(
     assert [line.split(":")[0] for line in said] == ["identify", "sample", "load", "dense", "compress", "score"]
     assert outcome.record
     assert outcome.record["warnings"] == []  # a tracker is no part of the result
+
+
+def test_garbage_is_not_collected_while_importing_and_is_afterwards() -> None:
+    with uncollected():
+        assert not gc.isenabled()
+    assert gc.isenabled()

@@ -1,6 +1,7 @@
 """Documents of the world in a language, endless, reproducible, parallel or independent between languages."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from importlib import import_module
 from itertools import count as numbers
 from random import Random
@@ -21,6 +22,7 @@ def render(paragraphs: list[Paragraph], lexicon: Lexicon) -> str:
     return "\n".join(lexicon.joiner.join(say(sentence, lexicon) for sentence in paragraph) for paragraph in paragraphs)
 
 
+@lru_cache(maxsize=128)  # parallel documents mean the same in every language
 def meaning(key: str, number: int, split: str) -> tuple[str, list[Paragraph]]:
     """Genre and planned paragraphs of one document number."""
     return GENRES[number % len(GENRES)], plan(GENRES[number % len(GENRES)], Random(f"{key}/{split}/{number}"), split)

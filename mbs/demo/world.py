@@ -86,6 +86,7 @@ def by_type(name: str) -> tuple[str, ...]:
     return tuple(row["id"] for row in _rows() if row["type"] in wanted)
 
 
+@cache
 def fillers(cell: str) -> tuple[tuple[str, str], ...]:
     """Expand `fruit*,n.rope` to concepts, each with its mark: empty, * (plural) or # (counted)."""
     found = []
