@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -13,11 +14,12 @@ from pathlib import Path
 from mbs.claims import Claimed, claim, is_claimed, owner_of
 from mbs.errors import MbsError
 from mbs.paths import PART
-from mbs.record import RESULT, STARTED
+from mbs.record import MADE, RESULT, STARTED
 from mbs.rerun import in_use, lock_of, read_started
 from mbs.store import Store
 
 LOCK = ".lock"
+PIECE = re.compile(rf"\..+\.[0-9a-f]{{32}}{re.escape(PART)}")  # what `write_whole` writes first
 KINDS = {
     "unfinished": "directories of runs that have no result and that nobody works on, with their finished blocks",
     "parts": "pieces of files and claims that a killed process left",
@@ -97,11 +99,13 @@ def _unfinished(outputs: Path) -> Iterator[Leftover]:
     used = in_use(outputs, store)
     for file in sorted(outputs.glob(f"*/{STARTED}")):
         started = read_started(file.parent)
-        lock = lock_of(store, started["id"]) if started else None
-        if lock and is_claimed(lock):
+        if started is None:  # someone else's
+            continue
+        lock = lock_of(store, started["id"])
+        if is_claimed(lock):
             print(f"{file.parent.name} is being made by {owner_of(lock) or 'another process'}")
             continue
-        names = (started or {}).get("leftovers", ())
+        names = started["leftovers"]
         own = [file] if (file.parent / RESULT).exists() else [file.parent]
         blocks = [store.root / name for name in names if name not in used and (store.root / name).exists()]
         what = f"{file.parent.name} ({len(blocks)} of {len(names)} blocks finished)"
@@ -111,7 +115,10 @@ def _unfinished(outputs: Path) -> Iterator[Leftover]:
 def _parts(outputs: Path) -> Iterator[Leftover]:
     if is_busy(outputs):
         return
-    for path in sorted(outputs.rglob(f".*{PART}")):
+    pieces = [path for pattern in ("*", "*/*", ".store/*/*") for path in outputs.glob(pattern)]
+    pieces = [path for path in pieces if PIECE.fullmatch(path.name)]
+    pieces += [path for path in outputs.glob(f"*/{MADE}") if (path.parent / RESULT).exists()]
+    for path in sorted(pieces):
         yield Leftover("parts", path.relative_to(outputs).as_posix(), (path,))
     for lock in sorted((outputs / ".store").rglob(f"*{LOCK}")):
         yield Leftover("parts", lock.relative_to(outputs).as_posix(), (), lock)

@@ -33,7 +33,11 @@ NUMBER_AS_GROUP = re.compile(r"\+{0,2}sparsity=([\d.:%,]+)$")
 def main() -> None:
     """Entry point of `mbs` and `python -m mbs`."""
     sys.argv = [sys.argv[0], *with_own_groups(sys.argv[1:])]
-    leave(guarded(_hydra, sys.argv[1:]))
+    try:
+        code = guarded(_hydra, sys.argv[1:])
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    leave(code)
 
 
 def leave(code: int) -> None:
@@ -104,12 +108,25 @@ def one_job(job: Callable[[DictConfig], None], config: DictConfig) -> None:
     try:
         with interruptible():
             job(config)
-    except MbsError as error:
+    except Exception as error:
+        forget_locals(error)
+        if not isinstance(error, MbsError):
+            raise
         print(error.line, file=sys.stderr, flush=True)
         if HydraConfig.get().mode is RunMode.RUN:
             sys.exit(2)
         error.reported = True
         raise
+
+
+def forget_locals(error: BaseException) -> None:
+    """Let go of what the frames of a traceback hold: Hydra keeps the errors of a sweep, and models with them."""
+    seen: list[BaseException] = []
+    found: BaseException | None = error
+    while found and found not in seen:  # causes can go round in a circle
+        seen.append(found)
+        traceback.clear_frames(found.__traceback__)
+        found = found.__cause__ or found.__context__
 
 
 def _run(config: DictConfig) -> None:

@@ -97,11 +97,11 @@ class Compression:
             self._compress()
         self._done = True
 
-    def save(self, directory: Path) -> None:
-        """Save it as `directory/model`, and remember where."""
+    def save(self, folder: Path, directory: str) -> None:
+        """Save it as `folder/model`, and remember that it will be in `directory` of the outputs."""
         self.ready()
-        save_model(self.skeleton.model, self.inputs.tokenizer, self.inputs.folder, directory / "model", self.stored)
-        place = {"directory": directory.name, "digest": checkpoint_digest(directory / "model")}
+        save_model(self.skeleton.model, self.inputs.tokenizer, self.inputs.folder, folder / "model", self.stored)
+        place = {"directory": directory, "digest": checkpoint_digest(folder / "model")}
         self.store.drop("saved", self.decides)
         self.store.stage("saved", self.decides, lambda: {key: np.array(value) for key, value in place.items()})
 

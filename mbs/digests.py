@@ -27,8 +27,12 @@ def digest(value: object) -> str:
 
 def digest_file(file: Path) -> str:
     """SHA-256 of a file's content."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        error.filename = error.filename or str(file)  # one that comes up in reading has none
+        raise
 
 
 def digest_files(files: Iterable[Path], of: Callable[[Path], str] = digest_file) -> str:

@@ -41,6 +41,11 @@ class Identity:
         """SHA-256 of all of it."""
         return digest(asdict(self))
 
+    def own_code(self, *groups: str) -> dict[str, Any]:
+        """Digests of the modules of one's own that these groups of the configuration name."""
+        named = own_modules([self.config.get(group) for group in groups])
+        return {name: self.content[f"code/{name}"] for name in named}
+
     def changes(self, earlier: Mapping[str, Mapping[str, Any]]) -> list[str]:
         """What differs from an earlier identity (as plain data) besides the configuration, by name."""
         return [*_changed(earlier["content"], self.content), *_changed(earlier["code"], self.code)]
@@ -62,7 +67,7 @@ def _identify(settings: Settings, scope: Scope, store: Store) -> Identity:
     for group in ("model", "corpus", "evaluation"):
         config[group] = _without_paths(dict(config.get(group) or {}))
     config["model"].pop("shares", None)
-    config["model"]["device"] = resolved_device(settings.model.device)
+    config["model"]["device"] = resolved_device(settings.model.device).partition(":")[0]
     shares = settings.shares
     content: dict[str, Any] = {
         "model": checkpoint_digest(scope.folder, store.digest_of),
@@ -89,10 +94,12 @@ def own_modules(config: object) -> dict[str, Path]:
     if not isinstance(config, dict):
         return {}
     found = {name: file for held in config.values() for name, file in own_modules(held).items()}
-    module = str(config.get("_target_", "")).rpartition(".")[0]
-    if module and module.split(".")[0] != "mbs":
-        file = getattr(sys.modules.get(module), "__file__", None)
-        found |= {module: Path(file)} if file else {}
+    parts = str(config.get("_target_", "")).split(".")[:-1]  # of a module, or of a class in one
+    names = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+    module = next((name for name in names if name in sys.modules), "mbs")
+    file = getattr(sys.modules[module], "__file__", None)
+    if module.split(".")[0] != "mbs" and file:
+        found[module] = Path(file)
     return found
 
 

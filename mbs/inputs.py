@@ -91,8 +91,11 @@ class Inputs:
             yield f"no document is long enough to go on from in: {', '.join(unprompted)}"
 
 
-def gather(settings: Settings, scope: Scope, store: Store) -> Inputs:
-    """Read, tokenize and draw; raises MbsError for everything that can be known without the model's weights."""
+def gather(settings: Settings, scope: Scope, store: Store, own_code: Mapping[str, object]) -> Inputs:
+    """Read, tokenize and draw; raises MbsError for everything that can be known without the model's weights.
+
+    `own_code`: digests of modules of one's own that the corpus comes from.
+    """
     tokenizer = open_tokenizer(scope.folder)
     corpus = settings.evaluation
     texts = [settings.task.read(corpus, language, tokenizer) for language in scope.languages] if corpus else []
@@ -106,7 +109,7 @@ def gather(settings: Settings, scope: Scope, store: Store) -> Inputs:
         table=settings.table,
     )
     tasks = settings.tasks.read(settings.languages) if settings.tasks else []
-    drawn = _sample(settings, scope.plan, tokenizer, store)
+    drawn = _sample(settings, scope.plan, tokenizer, store, own_code)
     _refuse_overlap(settings, drawn, texts)
     without = _without_task(settings, tasks, texts)
     remarks = [remark for code in documents if corpus for remark in corpus.remarks(code)]
@@ -174,7 +177,9 @@ def _without_task(settings: Settings, tasks: list[TaskText], texts: list[Languag
     return tuple(language for language in settings.languages if language not in having)
 
 
-def _sample(settings: Settings, drawn: Plan | None, tokenizer: Tokenizer, store: Store) -> Drawn | None:
+def _sample(
+    settings: Settings, drawn: Plan | None, tokenizer: Tokenizer, store: Store, own_code: Mapping[str, object]
+) -> Drawn | None:
     """The calibration set, drawn once for all runs that take the same of the same text."""
     corpus = settings.corpus
     if drawn is None or corpus is None:
@@ -187,6 +192,7 @@ def _sample(settings: Settings, drawn: Plan | None, tokenizer: Tokenizer, store:
         "length": settings.length,
         "seed": settings.seed,
         "versions": versions(),
+        "own_code": own_code,
     }
 
     def made() -> Arrays:

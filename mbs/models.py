@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 EMBEDDED = "embedded:"
 CHECKPOINTS = Path(__file__).with_name("demo") / "checkpoints"
 DTYPES = ("auto", "float32", "bfloat16", "float16")
-DECIDING = ("*.safetensors", "config.json", "generation_config.json", "tokenizer*", "special_tokens_map.json",
-            "added_tokens.json", "vocab*", "merges.txt", "*.model")  # fmt: skip
+DECIDING = ("*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json", "tokenizer*",
+            "special_tokens_map.json", "added_tokens.json", "vocab*", "merges.txt", "*.model")  # fmt: skip
+ADAPTER = "adapter_config.json"
 WANTED = ("*.safetensors", "*.json", "*.txt", "*.model")
 
 
@@ -69,6 +70,12 @@ class ModelSource:
         folder = path if path.is_dir() else _from_hub(str(self.path))
         if not (folder / "config.json").is_file():
             raise MbsError(f"{folder} has no config.json", "a model folder as transformers saves it")
+        if (folder / ADAPTER).is_file():
+            raise MbsError(
+                f"{folder} has {ADAPTER}: its weights are changed by an adapter when it is loaded",
+                "the weights that are to be compressed",
+                "saving it again after merge_and_unload()",
+            )
         if not list(folder.glob("*.safetensors")):
             old = ", ".join(file.name for file in sorted(folder.glob("*.bin"))) or "none"
             raise MbsError(

@@ -45,7 +45,7 @@ def write_whole(path: Path, *content: bytes | memoryview) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):
@@ -70,7 +70,7 @@ def unwritable(path: Path, error: OSError) -> MbsError:
     return MbsError(f"{path} cannot be written ({reason})", "a folder that can be written", "outputs=FOLDER")
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a rename last: without it a power cut may bring the old name back."""
     with suppress(OSError):  # not every file system can
         handle = os.open(folder, os.O_RDONLY)

@@ -20,7 +20,7 @@ from mbs.models import open_model, resolved_device, stored_dtype
 from mbs.paths import make_folder
 from mbs.process import quiet_transformers
 from mbs.products import Products, measure, settle
-from mbs.record import write_record
+from mbs.record import begin, discard, write_record
 from mbs.rerun import read_started, write_started
 from mbs.result import Calibration, Result, write_answers, write_continuations, write_masks, write_scores
 from mbs.scope import Scope
@@ -40,7 +40,7 @@ def perform(
 ) -> dict[str, Any]:
     """The whole run into its directory, `result.json` last, whose content it gives; the caller has claimed the run."""
     with log.stage("sample"):
-        inputs = gather(settings, about, store)
+        inputs = gather(settings, about, store, identity.own_code("corpus"))
     for warning in inputs.warnings():
         log.warn(warning)
     make_folder(directory)
@@ -53,10 +53,11 @@ def perform(
     try:
         with quiet_transformers():
             result = _measure(settings, log, inputs, identity, directory, store)
-        record = write_record(directory, result.as_json(), store.digest_of)
+        record = write_record(directory, result.as_json())
         for tracker in log.trackers:
             tracker.finish(record)
     except BaseException as error:
+        discard(directory)
         for tracker in log.trackers:
             with suppress(MbsError):  # the disk is full, and the first error says so
                 tracker.fail(hurry=not isinstance(error, Exception))
@@ -70,9 +71,11 @@ def _measure(settings: Settings, log: Log, inputs: Inputs, identity: Identity, d
         model, skeleton, blocks = _load(settings, log, inputs, store)
     stored = stored_dtype(model)
     computed = numerics(skeleton.device, model.dtype)
-    decides = {"model": inputs.model_digest, "numerics": computed, "versions": versions()}
+    decides = {"model": inputs.model_digest, "numerics": computed, "versions": versions(),
+               "own_code": identity.own_code("model", "evaluation")}  # fmt: skip
+    by_method = decides | {"own_code": identity.own_code("model", "evaluation", "pruner", "sparsity")}
     compression = Compression(
-        settings, skeleton, blocks, inputs, stored, decides, store, log.note,
+        settings, skeleton, blocks, inputs, stored, by_method, store, log.note,
         progress=lambda block: log.event(event="block", block=block.index),
     )  # fmt: skip
     measurement = Measurement(
@@ -86,17 +89,18 @@ def _measure(settings: Settings, log: Log, inputs: Inputs, identity: Identity, d
     with log.stage("compress"):
         if measurement.lacks(compressed) or not compression.known() or settings.save == "model":
             compression.ready()
-        write_masks(directory, compression.reports, compression.whole_masks)
     with log.stage("score"):
         after = measurement.compressed(compressed, before)
     found = compare_models(settings, inputs, before, after)
     _tell(found, log)
-    write_scores(directory, inputs.texts, before.texts, after.texts)
-    write_answers(directory, inputs.tasks, before.answers, after.answers)
-    write_continuations(directory, inputs.prompts, inputs.tokenizer, before.written, after.written)
+    made = begin(directory)
+    write_masks(made, compression.reports, compression.whole_masks)
+    write_scores(made, inputs.texts, before.texts, after.texts)
+    write_answers(made, inputs.tasks, before.answers, after.answers)
+    write_continuations(made, inputs.prompts, inputs.tokenizer, before.written, after.written)
     if settings.save == "model":
         with log.stage("save"):
-            compression.save(directory)
+            compression.save(made, directory.name)
     return Result(
         identity=identity,
         pruner=settings.pruner.name,

@@ -3,32 +3,73 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mbs.digests import digest, strict_json
+from mbs.digests import digest, digest_file, strict_json
 from mbs.errors import MbsError
-from mbs.paths import write_whole
+from mbs.paths import PART, make_folder, sync_folder, unwritable, write_whole
 
 RESULT = "result.json"
 STARTED = "run.json"  # there from the start of a run until its leftovers are gone
-LOGS = ("metrics.jsonl", "wandb", RESULT, STARTED)
+MADE = f".result{PART}"  # where the files of a result are until it is whole
 LARGE = "model"  # what lies in this folder is compared by size where nothing of it is read
 SCHEMA_VERSION = 1
 
 
-def write_record(directory: Path, content: Mapping[str, Any], digest_of: Callable[[Path], str]) -> dict[str, Any]:
-    """`result.json`, written last: where it is, the run is finished. Lists every other file with size and SHA-256."""
-    files = {}
-    for file in sorted(directory.rglob("*")):
-        name = file.relative_to(directory).as_posix()
-        if file.is_file() and name.split("/")[0] not in LOGS and not file.name.startswith("."):
-            files[name] = {"bytes": file.stat().st_size, "sha256": digest_of(file)}
+def begin(directory: Path) -> Path:
+    """An empty folder for the files of a result, beside those of an earlier one, which stay until `publish`."""
+    discard(directory)
+    make_folder(directory / MADE)
+    return directory / MADE
+
+
+def discard(directory: Path) -> None:
+    """Drop a result that is not whole; one that is stays for `publish`."""
+    if not is_unpublished(directory):
+        shutil.rmtree(directory / MADE, ignore_errors=True)
+
+
+def write_record(directory: Path, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Seal the files from `begin` with `result.json`, which lists them with size and SHA-256, and publish them."""
+    made = directory / MADE
+    files = {
+        file.relative_to(made).as_posix(): {"bytes": file.stat().st_size, "sha256": digest_file(file)}
+        for file in sorted(made.rglob("*"))
+        if file.is_file()
+    }
     whole: dict[str, Any] = json.loads(strict_json({**content, "files": files}))
     whole["checksum"] = digest(whole)
-    write_whole(directory / RESULT, (strict_json(whole, indent=1) + "\n").encode())
+    write_whole(made / RESULT, (strict_json(whole, indent=1) + "\n").encode())
+    publish(directory)
     return whole
+
+
+def is_unpublished(directory: Path) -> bool:
+    """Whether a result is whole and not yet, or not wholly, in its place."""
+    return (directory / MADE / RESULT).exists()
+
+
+def publish(directory: Path) -> None:
+    """Put a result in its place, `result.json` last, if there is a whole one; goes on where a killed process stopped.
+
+    The caller has claimed the run.
+    """
+    made = directory / MADE
+    if not is_unpublished(directory):
+        return
+    try:
+        for file in sorted(made.iterdir(), key=lambda file: file.name == RESULT):
+            target = directory / file.name
+            if target.is_dir():
+                shutil.rmtree(target)
+            file.replace(target)
+        made.rmdir()
+        sync_folder(directory)
+    except OSError as error:
+        raise unwritable(directory, error) from error
 
 
 def read_record(directory: Path) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ from mbs.digests import strict_json
 from mbs.errors import MbsError, unknown
 from mbs.identity import ID, Identity, same_configuration
 from mbs.paths import PART, write_whole
-from mbs.record import RESULT, STARTED, missing_file, read_record
+from mbs.record import RESULT, STARTED, is_unpublished, missing_file, read_record
 from mbs.store import Store
 
 RERUNS = ("changed", "always", "never")
@@ -96,6 +96,12 @@ def lock_of(store: Store, run_id: str) -> Path:
     return store.root / "run" / f"{run_id}.lock"
 
 
+def made_in(outputs: Path, run_id: str) -> Path | None:
+    """The directory in which a run is under way: the same content under another name has another one."""
+    files = outputs.glob(f"*/{STARTED}")
+    return next((file.parent for file in files if (read_started(file.parent) or {}).get("id") == run_id), None)
+
+
 def in_use(outputs: Path, store: Store, but: str = "") -> set[str]:
     """The files in the store that runs under way go on from, besides the run `but`."""
     used: set[str] = set()
@@ -131,6 +137,8 @@ def tidy_unclaimed(directory: Path, store: Store) -> None:
 
 def _sound(directory: Path, store: Store) -> Standing | None:
     """The finished run in a directory, or None, with a warning where there is a damaged one."""
+    if is_unpublished(directory):
+        return None
     try:
         record = read_record(directory)
         flaw = missing_file(directory, record, store.digest_of) if record else None

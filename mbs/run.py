@@ -13,11 +13,13 @@ from mbs.imports import uncollected
 from mbs.log import Log
 from mbs.machine import reset_peak_memory
 from mbs.paths import make_folder
+from mbs.record import publish
 from mbs.rerun import (
     Standing,
     directory_of,
     earlier_runs,
     lock_of,
+    made_in,
     standing,
     tidy,
     tidy_unclaimed,
@@ -59,8 +61,10 @@ def run(settings: Settings, log: Log) -> Outcome:
         return Outcome(found.directory, found.record, changes=found.changes)
     try:
         with claim(lock_of(store, identity.id)):
+            publish(directory)
             found = _standing(settings, identity, directory, store)  # finished since, by who had the claim
             if found:
+                tidy(directory, store)
                 return Outcome(found.directory, found.record, changes=found.changes)
             with uncollected():  # what takes long to import is not needed to see that a run is finished
                 from mbs.pipeline import perform
@@ -73,7 +77,7 @@ def run(settings: Settings, log: Log) -> Outcome:
             tidy(directory, store)
             return Outcome(directory, record, made=True)
     except Claimed as claimed:
-        return Outcome(directory, None, owner=claimed.owner)
+        return Outcome(made_in(settings.outputs, identity.id) or directory, None, owner=claimed.owner)
 
 
 def _standing(settings: Settings, identity: Identity, directory: Path, store: Store) -> Standing | None:

@@ -19,7 +19,7 @@ from mbs.paths import write_whole
 Arrays = dict[str, np.ndarray]
 CHECKSUM = 64  # bytes at the start of a file: the SHA-256 of the rest, in hexadecimal digits
 SMALL = 2**16
-SETTLED = 2 * 10**9  # ns: a file that changed more recently may change again without a new time stamp
+SETTLED = 60 * 10**9  # ns: until the system writes it back, what changes through a memory map gets no new time stamp
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Store:
         """SHA-256 of a file, computed once for as long as the file system says that it is the same.
 
         That is: device, inode, size, and the times of the last change of content and of anything (which no program can
-        set). A small file, or one changed within the last two seconds, is digested and not remembered.
+        set). A small file, or one changed within the last minute, is digested and not remembered.
         """
         seen = file.stat()
         key = {"device": seen.st_dev, "inode": seen.st_ino, "size": seen.st_size,

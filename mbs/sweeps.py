@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.plugins.sweeper import Sweeper
 from omegaconf import DictConfig
 
 WAITING = 64  # configurations held at a time, of about a megabyte each
@@ -18,20 +19,31 @@ def composed_once() -> Iterator[None]:
     Hydra composes each job to see that it can, before the first one starts, and again to run it. Here the second time
     takes what the first has made; a sweep that is finished already spends most of its time on composing.
     """
-    compose = ConfigLoaderImpl.load_sweep_config
+    compose, check = ConfigLoaderImpl.load_sweep_config, Sweeper.validate_batch_is_legal
     made: dict[tuple[str, ...], DictConfig] = {}
+    checking = False
 
     def once(self: ConfigLoaderImpl, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
         key = tuple(sweep_overrides)
-        if key in made:
-            return made.pop(key)
+        if not checking and key in made:
+            return made.pop(key)  # the job may change it, so that the same job again composes for itself
         config = compose(self, master_config, sweep_overrides)
-        if len(made) < WAITING:
+        if checking and len(made) < WAITING:
             made[key] = config
         return config
 
+    def checked(self: Sweeper, batch: Sequence[Sequence[str]]) -> None:
+        nonlocal checking
+        checking = True
+        try:
+            check(self, batch)
+        finally:
+            checking = False
+
     ConfigLoaderImpl.load_sweep_config = once  # type: ignore[method-assign]
+    Sweeper.validate_batch_is_legal = checked  # type: ignore[method-assign]
     try:
         yield
     finally:
         ConfigLoaderImpl.load_sweep_config = compose  # type: ignore[method-assign]
+        Sweeper.validate_batch_is_legal = check  # type: ignore[method-assign]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import uuid
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ def test_clean_shows_and_frees_what_is_no_result(run: Run, command: Command, mon
     done = content(only())
     monkeypatch.setattr(pipeline, "compare_models", lambda *_: (_ for _ in ()).throw(MbsError("stopped here")))
     run(*QUICK, "seed=1")
-    (Path("outputs") / ".x.part").write_bytes(b"half")
+    (Path("outputs") / f".x.{uuid.uuid4().hex}.part").write_bytes(b"half")
     lines = cleaned(command)
     kinds = [line.split()[0] for line in lines[:-1]]
     assert kinds.count("unfinished") == kinds.count("parts") == 1
@@ -37,6 +38,20 @@ def test_clean_shows_and_frees_what_is_no_result(run: Run, command: Command, mon
     assert content(only()) == done
     line = "mbs: nowhere is no folder; expected a folder of runs; try mbs-clean outputs\n"
     assert command(clean.main, ["nowhere"]) == (2, "", line)
+
+
+@pytest.mark.guard(
+    "mbs/clean.py",
+    "        if started is None:  # someone else's\n            continue\n",
+    "        started = started or {'id': '', 'leftovers': []}\n",
+)
+def test_clean_leaves_what_is_not_of_a_run(command: Command) -> None:
+    for name in ("project/run.json", "project/code.py", "downloads/.film.part", "downloads/.result.part"):
+        file = Path(name)
+        file.parent.mkdir(exist_ok=True)
+        file.write_text('{"name": "x"}')
+    assert cleaned(command, ".", "--free", "unfinished", "parts", "store") == ["nothing to free in ."]
+    assert sum(path.is_file() for path in Path().rglob("*")) == 4
 
 
 def test_clean_leaves_a_run_that_is_being_made(

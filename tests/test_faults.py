@@ -13,12 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import Run, tiny_run
+from conftest import Command, Run, tiny_run
 from runs import QUICK, built, content, only, until
 
 from mbs import cli
 from mbs.errors import MbsError
 from mbs.log import Log
+from mbs.run import run as whole_run
 from mbs.save import save_model
 from mbs.trackers.base import NoTracker, Row, RunInfo
 from mbs.trackers.guard import Guarded, hangs
@@ -143,12 +144,10 @@ def test_a_run_with_a_tracker_in_trouble_is_complete(
     tmp_path: Path, checkpoint: Path, corpus_folder: Path, evaluation_folder: Path, monkeypatch: pytest.MonkeyPatch,
     trouble: Callable[[], None], words: str
 ) -> None:  # fmt: skip
-    from mbs.run import run
-
     monkeypatch.setattr("mbs.pipeline.Guarded", lambda tracker, warn: Guarded(tracker, warn, patience=0.5))
     settings = built([*tiny_run(checkpoint, corpus_folder, evaluation_folder), *QUICK, f"outputs={tmp_path}"])
     lines: list[str] = []
-    outcome = run(replace(settings, tracker=Troubled(trouble)), Log(lambda line: None, lines.append))
+    outcome = whole_run(replace(settings, tracker=Troubled(trouble)), Log(lambda line: None, lines.append))
     assert lines == [words]
     assert outcome.record
     assert outcome.record["warnings"] == []
@@ -157,10 +156,33 @@ def test_a_run_with_a_tracker_in_trouble_is_complete(
     until(lambda: not hangs())
 
 
-def test_a_tracker_that_hangs_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_of_a_trackers_own_is_no_part_of_the_result(
+    tmp_path: Path, checkpoint: Path, corpus_folder: Path, evaluation_folder: Path
+) -> None:
+    settings = built([*tiny_run(checkpoint, corpus_folder, evaluation_folder), *QUICK, f"outputs={tmp_path}"])
+    settings = replace(settings, tracker=Writing())
+    lines: list[str] = []
+    for made in (True, False):
+        outcome = whole_run(settings, Log(lambda line: None, lines.append))
+        assert (outcome.made, lines) == (made, [])
+    assert (outcome.directory / "events").read_text() == "more\n"
+
+
+class Writing(NoTracker):
+    def start(self, run: RunInfo) -> None:
+        self.file = run.directory / "events"
+        self.file.touch()
+
+    def finish(self, result: Row) -> None:
+        self.file.write_text("more\n")
+
+
+@pytest.mark.guard("mbs/cli.py", "    except SystemExit as ended:", "    except ZeroDivisionError as ended:")
+def test_a_tracker_that_hangs_does_not_hold_up_the_end(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     ended: list[int] = []
     monkeypatch.setattr("mbs.trackers.guard.hangs", lambda: True)
     monkeypatch.setattr(os, "_exit", ended.append)
     with pytest.raises(SystemExit):
         cli.leave(3)
-    assert ended == [3]
+    assert command(cli.main, ["model.path=nowhere"])[0] == 2
+    assert ended == [3, 2]

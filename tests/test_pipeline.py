@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import os
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +18,13 @@ import pytest
 import torch
 from conftest import Run, random_model
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from runs import QUICK
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from mbs import cli, measure
+from mbs import cli, measure, pipeline
 from mbs.corpora.folder import FolderCorpus
+from mbs.errors import MbsError
 from mbs.evaluators import perplexity
 from mbs.evaluators.windows import PerplexityTask
 from mbs.layers import mask_positions
@@ -200,6 +204,29 @@ def test_a_sweep_composes_every_job_once(run: Run, monkeypatch: pytest.MonkeyPat
     found = [json.loads(file.read_text())["config"] for file in Path("outputs").glob("*/result.json")]
     assert sorted((one["mix"]["name"], one["seed"]) for one in found) == [
         ("mbs", 0), ("mbs", 1), ("uniform", 0), ("uniform", 1)]  # fmt: skip
+
+
+@pytest.mark.guard("mbs/sweeps.py", "if not checking and key in made:", "if key in made:")
+def test_a_sweep_with_the_same_job_twice_ends(run: Run) -> None:
+    code, out, err = run("-m", *QUICK, "seed=7,7,8")
+    assert (code, err) == (0, "")
+    assert out.count("results in") == 3
+    assert out.count("finished before") == 1
+
+
+@pytest.mark.guard("mbs/cli.py", "traceback.clear_frames(found.__traceback__)", "pass")
+def test_a_failing_job_of_a_sweep_keeps_nothing_alive(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[weakref.ref[Any]] = []
+
+    def failing(settings: Any, inputs: Any, *_: Any) -> Any:
+        gc.collect()
+        alive = [one for one in held if one() is not None]
+        held.append(weakref.ref(inputs.tokenizer))
+        raise MbsError(f"{len(alive)} alive")
+
+    monkeypatch.setattr(pipeline, "compare_models", failing)
+    _, _, err = run("-m", *QUICK, "seed=1,2,3")
+    assert err.count("0 alive") == 3
 
 
 def test_a_sweep_goes_on_after_a_failing_job(run: Run) -> None:

@@ -134,6 +134,7 @@ def test_the_readme_has_commands() -> None:
     assert len(commands_of_readme()) >= 3
 
 
+@pytest.mark.guard("README.md", "mix=english evaluation.documents=60", "mix=englisch evaluation.documents=60")
 @pytest.mark.parametrize("command", commands_of_readme())
 def test_the_readmes_commands_compose(command: str, tmp_path: Path) -> None:
     """Every command is composed by Hydra as typed, with --cfg instead of a run."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import copy
+import errno
+import hashlib
 import json
 import os
 import re
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +25,6 @@ from mbs import pipeline
 from mbs.cli import with_own_groups
 from mbs.config import build
 from mbs.errors import MbsError
-from mbs.findings import compare_models
 from mbs.identity import Identity, identify
 from mbs.paths import config_folder
 from mbs.rerun import directory_of
@@ -163,6 +165,7 @@ def test_an_edited_yaml_is_another_run_and_places_and_trackers_are_not(tmp_path:
     assert ids[0] == first != ids[1]
 
 
+@pytest.mark.guard("mbs/models.py", '"generation_config.json", ', "")
 def test_what_decides_more_than_weights_and_text_is_part_of_the_identity(
     tmp_path: Path, inputs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,6 +183,68 @@ def test_what_decides_more_than_weights_and_text_is_part_of_the_identity(
         (tmp_path / "mine.py").write_text("from mbs.pruners.magnitude import Magnitude as Best  # better\n")
     assert len({one.id for one in found}) == len(found)
     assert "code/mine" in found[-1].content
+
+
+OWN = """
+from mbs.pruners.magnitude import Magnitude
+class Best(Magnitude):
+    @classmethod
+    def made(cls, per):
+        return cls(per, name="best")
+    def solve(self, W, moments, sparsity):
+        return super().solve(W, moments, sparsity)
+"""
+
+
+@pytest.mark.guard("mbs/pipeline.py", ', "pruner", "sparsity")', ")")
+@pytest.mark.parametrize("target", ["mine.Best", "mine.Best.made"])
+def test_an_edited_pruner_of_ones_own_compresses_again(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    words = [*QUICK, "pruner=magnitude", f"pruner._target_={target}"]
+    found = []
+    for text in (OWN, OWN.replace("super().solve(W,", "super().solve(-W.abs(),")):
+        (tmp_path / "mine.py").write_text(text)
+        sys.modules.pop("mine", None)
+        code, _, err = run(*words, "save=true")
+        assert code == 0, err
+        found.append(json.loads(max(Path("outputs").glob("*/result.json"), key=os.path.getctime).read_text()))
+    assert "code/mine changed since" in err
+    first, second = found
+    assert first["identity"]["content"]["code/mine"] != second["identity"]["content"]["code/mine"]
+    assert first["languages"]["en"]["dense"] == second["languages"]["en"]["dense"]
+    assert first["languages"]["en"]["compressed"] != second["languages"]["en"]["compressed"]
+
+
+def test_of_the_device_its_kind_is_part_of_the_identity(
+    tmp_path: Path, inputs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = tiny_run(inputs["model"], inputs["corpus"], inputs["evaluation"])
+    found = []
+    for device in ("cpu", "cuda:0", "cuda:1"):
+        monkeypatch.setattr("mbs.identity.resolved_device", lambda _, device=device: device)
+        found.append(identity_of(tmp_path, words).id)
+    assert found[0] != found[1] == found[2]
+
+
+def test_an_adapter_beside_the_weights_is_refused(run: Run, inputs: dict[str, Path]) -> None:
+    (inputs["model"] / "adapter_config.json").write_text("{}")
+    code, _, err = run(f"model.path={inputs['model']}", *QUICK)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "has adapter_config.json" in err
+
+
+def test_an_error_while_reading_names_the_file(
+    run: Run, inputs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: Any) -> Any:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(hashlib, "file_digest", failing)
+    code, _, err = run(f"model.path={inputs['model']}", *QUICK)
+    assert (code, err.count("\n")) == (2, 1)
+    assert re.search(r"\S+\.\w+ cannot be read \(Input/output error\)", err)
 
 
 def test_tokenizers_that_separate_texts_otherwise_draw_other_segments(tokenizer: Tokenizer) -> None:
@@ -223,25 +288,67 @@ def test_what_changed_is_said_and_never_means_never(run: Run, inputs: dict[str, 
     assert len(list(Path("outputs").glob("tiny_bloom-*"))) == 2
 
 
+@pytest.mark.guard(
+    "mbs/record.py", "    make_folder(directory / MADE)\n    return directory / MADE", "    return directory"
+)
 def test_rerun_always_measures_anew_and_the_old_result_stays_meanwhile(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(*QUICK)
-    before = content(only())
+    before, inodes = content(only()), inodes_of(only())
     solved: list[str] = []
 
     def failing(*_: Any) -> Any:
         raise MbsError("stopped here")
 
-    monkeypatch.setattr(pipeline, "compare_models", failing)
+    with monkeypatch.context() as patched:
+        patched.setattr(pipeline, "write_record", failing)  # the last step: all files are written
+        counted(patched, solved)
+        assert run(*QUICK, "rerun=always")[0] == 2
+        assert solved == ["block 0", "block 1", "block 2", "en", "sw"]
+    found, files = content(only())
+    files.pop("run.json")
+    assert ((found, files), inodes_of(only())) == (before, inodes)
+    assert run(*QUICK)[1].splitlines()[-1].startswith("finished before")
+    solved.clear()
     counted(monkeypatch, solved)
-    assert run(*QUICK, "rerun=always")[0] == 2
-    assert solved == ["block 0", "block 1", "block 2", "en", "sw"]
-    assert content(only())[0] == before[0]
-    monkeypatch.setattr(pipeline, "compare_models", compare_models)
     assert run(*QUICK, "rerun=always")[0] == 0
-    assert solved[5:] == []  # it went on where it was stopped
     assert content(only()) == before
+    assert not inodes_of(only()) & inodes
+
+
+def inodes_of(directory: Path) -> set[int]:
+    return {file.stat().st_ino for file in directory.iterdir() if file.name not in ("metrics.jsonl", "run.json")}
+
+
+@pytest.mark.guard("mbs/run.py", "            publish(directory)\n", "")
+@pytest.mark.parametrize("moved", [0, 1, 2])
+def test_a_result_that_was_half_in_its_place_is_put_there(
+    run: Run, monkeypatch: pytest.MonkeyPatch, moved: int
+) -> None:
+    words = [*QUICK, "save=true"]
+    run(*words)
+    before = content(only())
+    replace, done = Path.replace, 0
+
+    def stopping(self: Path, target: Path) -> Path:
+        nonlocal done
+        if done == moved and ".result.part" in str(self):
+            raise KeyboardInterrupt
+        done += ".result.part" in str(self)
+        return replace(self, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", stopping)
+        assert run(*words, "rerun=always")[0] == 130
+    assert (only() / ".result.part").is_dir()
+    monkeypatch.setattr(pipeline, "perform", lambda *_: pytest.fail("done again"))
+    code, out, err = run(*words)
+    assert (code, err) == (0, "")
+    assert out.splitlines()[-1].startswith("finished before")
+    assert content(only()) == before
+    assert {file.name for file in only().iterdir()} == {"metrics.jsonl", "result.json", "model", "mask.npz",
+                                                        "scores.parquet"}  # fmt: skip
 
 
 def test_an_unknown_rerun_is_one_line(run: Run) -> None:
@@ -288,6 +395,7 @@ def test_a_saved_model_that_is_damaged_is_not_used(run: Run) -> None:
     assert "compressing again" in err
 
 
+@pytest.mark.guard("mbs/rerun.py", "if found is None or found == run_id:", "if True:")
 def test_runs_whose_ids_begin_alike_have_directories_of_their_own(tmp_path: Path) -> None:
     one, other = "a" * 64, "a" * 8 + "b" * 56
     first = directory_of(tmp_path, "m-p-s-x", one)

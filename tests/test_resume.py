@@ -141,6 +141,7 @@ def test_blocks_that_vanish_while_they_are_read_are_made_from_dense_weights(
     assert [report.errors for report in reports] == [report.errors for report in reports_again]
 
 
+@pytest.mark.guard("mbs/rerun.py", ' - in_use(directory.parent, store, started["id"])', "")
 def test_finished_blocks_of_a_run_under_way_stay(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither another run of the same compression, nor the same command, nor mbs-clean takes them away."""
     run(*QUICK)
@@ -183,10 +184,17 @@ def test_a_run_that_is_being_made_is_left_to_its_maker(
     maker = started([*tiny_run(checkpoint, corpus_folder, evaluation_folder), *QUICK], tmp_path)
     (lock,) = until(lambda: list(Path("outputs/.store/run").glob("*.owner")))
     assert json.loads(lock.read_text())["pid"] == maker.pid
-    code, out, err = run(*QUICK)
-    assert (code, err) == (0, "")
-    words = rf"outputs/\S+ is left to process {maker.pid} on \S+, since [-\d]+ [:\d]+, who works on it\n"
-    assert re.fullmatch(words, out)
+    until(lambda: list(Path("outputs").glob("*/run.json")))
+    maker.send_signal(signal.SIGSTOP)
+    try:
+        code, out, err = run(*QUICK)
+        assert (code, err) == (0, "")
+        words = rf"outputs/\S+ is left to process {maker.pid} on \S+, since [-\d]+ [:\d]+, who works on it\n"
+        assert re.fullmatch(words, out)
+        shutil.copytree(checkpoint, "the_same")
+        assert run("model.path=the_same", *QUICK)[1] == out
+    finally:
+        maker.send_signal(signal.SIGCONT)
     maker.communicate(timeout=120)
     assert maker.returncode == 0
     assert run(*QUICK)[1].splitlines()[-1].startswith("finished before")

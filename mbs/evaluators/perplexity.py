@@ -28,8 +28,9 @@ class TextScores:
 
     `nll` `[units]`: the NLL in nats of each unit's scored tokens. `confidence` `[3, 1000]`: over the tokens by the
     probability of the likeliest next token, in bins of equal width, their number, their summed probability, and how
-    often the likeliest was the true one. `states` `[m, C]`: the final states that predict the sampled tokens.
-    `divergence` `[m]`: KL(dense || this model) in nats at the sampled tokens, empty where no dense states were given.
+    often the likeliest was the true one. Of the dense model `states` `[m, C]`: the final states that predict the
+    sampled tokens; of one that is compared with them `divergence` `[m]`: KL(dense || this model) in nats at those
+    tokens. The other is empty.
     """
 
     nll: np.ndarray
@@ -72,8 +73,9 @@ def measure_text(
                 "model.dtype=float32, or less sparsity",
             )
         states = torch.stack(visitor.states) if visitor.states else torch.zeros(0)
-        divergence = np.zeros(0) if dense_states is None else _divergence(skeleton, dense_states, states)
-    return TextScores(visitor.nll, visitor.confidence, states.float().cpu().numpy(), divergence)
+        if dense_states is None:
+            return TextScores(visitor.nll, visitor.confidence, states.float().cpu().numpy(), np.zeros(0))
+        return TextScores(visitor.nll, visitor.confidence, np.zeros(0), _divergence(skeleton, dense_states, states))
 
 
 def ranks(tokens: int) -> np.ndarray:
