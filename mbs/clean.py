@@ -14,7 +14,7 @@ from pathlib import Path
 from mbs.claims import Claimed, claim, is_claimed, owner_of
 from mbs.errors import MbsError
 from mbs.paths import PART
-from mbs.record import MADE, RESULT, STARTED
+from mbs.record import MADE, RESULT, STARTED, is_unpublished
 from mbs.rerun import in_use, lock_of, read_started
 from mbs.store import Store
 
@@ -118,6 +118,7 @@ def _parts(outputs: Path) -> Iterator[Leftover]:
     pieces = [path for pattern in ("*", "*/*", ".store/*/*") for path in outputs.glob(pattern)]
     pieces = [path for path in pieces if PIECE.fullmatch(path.name)]
     pieces += [path for path in outputs.glob(f"*/{MADE}") if (path.parent / RESULT).exists()]
+    pieces = [path for path in pieces if not is_unpublished(path.parent)]  # it is whole, and the run goes on from it
     for path in sorted(pieces):
         yield Leftover("parts", path.relative_to(outputs).as_posix(), (path,))
     for lock in sorted((outputs / ".store").rglob(f"*{LOCK}")):

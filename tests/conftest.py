@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -207,3 +208,10 @@ def run(command: Command, checkpoint: Path, corpus_folder: Path, evaluation_fold
         return command(cli.main, [*flags, *common, *overrides])
 
     return call
+
+
+@pytest.fixture
+def inputs(tmp_path: Path, checkpoint: Path, corpus_folder: Path, evaluation_folder: Path) -> dict[str, Path]:
+    """Copies of model, corpus and evaluation text that a test may change."""
+    folders = {"model": checkpoint, "corpus": corpus_folder, "evaluation": evaluation_folder}
+    return {name: Path(shutil.copytree(folder, tmp_path / name)) for name, folder in folders.items()}

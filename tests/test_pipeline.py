@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import math
 import os
 import subprocess
 import sys
-import weakref
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +15,11 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from conftest import Run, random_model
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from runs import QUICK
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from mbs import cli, measure, pipeline
+from mbs import cli, measure
 from mbs.corpora.folder import FolderCorpus
-from mbs.errors import MbsError
 from mbs.evaluators import perplexity
 from mbs.evaluators.windows import PerplexityTask
 from mbs.layers import mask_positions
@@ -174,66 +169,6 @@ def test_dense_scores_are_made_once(run: Run, monkeypatch: pytest.MonkeyPatch) -
     assert scored[4:] == ["fr", "fr", "sw"]
     results = [json.loads(path.read_text()) for path in Path("outputs").glob("*/result.json")]
     assert results[0]["languages"]["sw"]["dense"] == results[1]["languages"]["sw"]["dense"]
-
-
-def test_a_sweep_gives_every_job_its_own_directory(run: Run) -> None:
-    code, _, err = run("-m", "mix=english,mbs,uniform", "pruner=wanda,magnitude", "sparsity.ratio=0.5,0.6",
-                       "languages=[en,sw]", "evaluation.documents=1")  # fmt: skip
-    assert (code, err) == (0, "")
-    names = sorted(path.parent.name.rpartition("-")[0] for path in Path("outputs").glob("*/result.json"))
-    expected = [f"tiny_bloom-{pruner}-{ratio}-{mix}" for pruner in ("magnitude", "wanda") for ratio in (0.5, 0.6)
-                for mix in ("english", "mbs", "uniform")]  # fmt: skip
-    assert names == sorted(expected)
-    for path in Path("outputs").glob("*/result.json"):
-        assert {file.name for file in path.parent.iterdir()} == {
-            "result.json", "scores.parquet", "mask.npz", "metrics.jsonl"}  # fmt: skip
-
-
-def test_a_sweep_composes_every_job_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    composed: list[tuple[str, ...]] = []
-    original = ConfigLoaderImpl.load_sweep_config
-
-    def counting(self: Any, master_config: Any, sweep_overrides: list[str]) -> Any:
-        composed.append(tuple(sweep_overrides))
-        return original(self, master_config, sweep_overrides)
-
-    monkeypatch.setattr(ConfigLoaderImpl, "load_sweep_config", counting)
-    assert run("-m", "mix=mbs,uniform", "seed=0,1", "languages=[en]", "evaluation.documents=1")[0] == 0
-    assert len(composed) == len(set(composed)) == 4
-    assert ConfigLoaderImpl.load_sweep_config is counting
-    found = [json.loads(file.read_text())["config"] for file in Path("outputs").glob("*/result.json")]
-    assert sorted((one["mix"]["name"], one["seed"]) for one in found) == [
-        ("mbs", 0), ("mbs", 1), ("uniform", 0), ("uniform", 1)]  # fmt: skip
-
-
-@pytest.mark.guard("mbs/sweeps.py", "return made.pop(key)", "return made[key]")
-def test_a_sweep_with_the_same_job_twice_ends(run: Run) -> None:
-    code, out, err = run("-m", *QUICK, "seed=7,7,8")
-    assert (code, err) == (0, "")
-    assert out.count("results in") == 3
-    assert out.count("finished before") == 1
-
-
-@pytest.mark.guard("mbs/cli.py", "traceback.clear_frames(found.__traceback__)", "pass")
-def test_a_failing_job_of_a_sweep_keeps_nothing_alive(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    held: list[weakref.ref[Any]] = []
-
-    def failing(settings: Any, inputs: Any, *_: Any) -> Any:
-        gc.collect()
-        alive = [one for one in held if one() is not None]
-        held.append(weakref.ref(inputs.tokenizer))
-        raise MbsError(f"{len(alive)} alive")
-
-    monkeypatch.setattr(pipeline, "compare_models", failing)
-    _, _, err = run("-m", *QUICK, "seed=1,2,3")
-    assert err.count("0 alive") == 3
-
-
-def test_a_sweep_goes_on_after_a_failing_job(run: Run) -> None:
-    code, _, err = run("-m", "languages=[zz],[en]", "evaluation.documents=1")
-    assert code == 2
-    assert err.count("mbs: languages: unknown language 'zz'") == 1
-    assert result_of()["languages"].keys() == {"en"}
 
 
 def test_the_same_command_gives_the_same_result(run: Run) -> None:

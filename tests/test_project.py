@@ -273,3 +273,8 @@ def test_garbage_is_not_collected_while_importing_and_is_afterwards() -> None:
     with uncollected():
         assert not gc.isenabled()
     assert gc.isenabled()
+    frozen = gc.get_freeze_count()
+    with uncollected():
+        kept = [[number] for number in range(100)]
+    assert gc.get_freeze_count() == frozen  # nothing was imported
+    assert kept
