@@ -68,7 +68,7 @@ class Measurement:
 
     def dense(self, subject: Subject) -> Measured:
         """The model before compression."""
-        return self._measured(subject, None, self._similarity())
+        return self._measured(subject, None, self._similarity(subject))
 
     def compressed(self, subject: Subject, dense: Measured) -> Measured:
         """The compressed model, and how far it is from what the dense one made of the same tokens."""
@@ -174,15 +174,23 @@ class Measurement:
             for language, prompts in self.inputs.prompts.items()
         }
 
-    def _similarity(self) -> dict[str, Nearness]:
+    def _similarity(self, subject: Subject) -> dict[str, Nearness]:
         """From the evaluated text; languages of the mix that are not evaluated enter with their calibration text."""
-        calibration = self.inputs.calibration
-        if calibration is None or not self.inputs.texts:
+        calibration, texts = self.inputs.calibration, {text.language: text for text in self.inputs.texts}
+        if calibration is None or not texts:
             return {}
-        rows: dict[str, Sequence[Array]] = {
-            language: [calibration.tokens[row] for row, code in enumerate(calibration.languages) if code == language]
-            for language in calibration.counts
-        }
-        rows |= {text.language: evenly_spaced(text, SIMILARITY_WINDOWS).windows for text in self.inputs.texts}
-        near = similarity_to(language_vectors(self.skeleton, rows, self.batch_tokens), calibration.counts)
-        return {text.language: near[text.language] for text in self.inputs.texts}
+        lacking = [language for language in calibration.counts if language not in texts]
+
+        def make() -> Arrays:
+            rows: dict[str, Sequence[Array]] = {
+                code: [calibration.tokens[row] for row, its in enumerate(calibration.languages) if its == code]
+                for code in lacking
+            }
+            rows |= {code: evenly_spaced(text, SIMILARITY_WINDOWS).windows for code, text in texts.items()}
+            return language_vectors(self.skeleton, rows, self.batch_tokens)
+
+        key = {**subject.decides, "texts": [(code, text.content_hash) for code, text in texts.items()],
+               "calibration": (lacking, calibration.content_hash) if lacking else None,
+               "windows": SIMILARITY_WINDOWS, "batch_tokens": self.batch_tokens}  # fmt: skip
+        near = similarity_to(self.store.stage(f"{subject.name}-similarity", key, make), calibration.counts)
+        return {code: near[code] for code in texts}

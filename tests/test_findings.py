@@ -29,6 +29,7 @@ from mbs.metrics.causes import changes_by_group, dependences
 from mbs.metrics.harms import LanguageResult
 from mbs.report.table import is_finding
 from mbs.shares import declare_shares
+from mbs.similarity import language_vectors
 from mbs.tasks.harness import score_tasks
 from mbs.tokenizer import Tokenizer
 
@@ -120,6 +121,32 @@ def test_tasks_alone_and_the_dense_answers_are_made_once(run: Run, rows: Path, m
     assert not (folder / "scores.parquet").exists()
     assert run("evaluation=xnli", f"evaluation.tasks.path={rows}", "languages=[en,yo]", "mix=uniform")[0] == 0
     assert asked == [["en"], ["sw"], ["en"], ["sw"], ["yo"], ["en"], ["yo"]]
+
+
+def test_similarity_is_measured_once_for_one_model_text_and_calibration_set(
+    run: Run, evaluation_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mbs import measure
+
+    asked: list[list[str]] = []
+    original = language_vectors
+
+    def counting(skeleton: Any, rows: Any, batch_tokens: int) -> Any:
+        asked.append(sorted(rows))
+        return original(skeleton, rows, batch_tokens)
+
+    monkeypatch.setattr(measure, "language_vectors", counting)
+    found: dict[Path, Any] = {}
+    for more in (["languages=[fr,sw]"], ["languages=[fr,sw]", "sparsity.ratio=0.6"], ["languages=[fr,sw]", "seed=1"],
+                 ["languages=[en,fr,sw]"], ["languages=[en,fr,sw]", "seed=1"]):  # fmt: skip
+        assert run(f"evaluation.path={evaluation_folder}", "evaluation.continuations=0", "mix=english", *more)[0] == 0
+        (new,) = set(Path("outputs").glob("*/result.json")) - found.keys()
+        found[new] = json.loads(new.read_text())["similarity"]
+    assert asked == [["en", "fr", "sw"]] * 3  # English that is evaluated is not read from the calibration set
+    first, sparser, other, wide, wide_other = found.values()
+    assert first == sparser
+    assert first != other
+    assert wide == wide_other
 
 
 @pytest.mark.parametrize(
