@@ -187,10 +187,11 @@ class Measurement:
                 for code in lacking
             }
             rows |= {code: evenly_spaced(text, SIMILARITY_WINDOWS).windows for code, text in texts.items()}
-            return language_vectors(self.skeleton, rows, self.batch_tokens)
+            return {"vectors": np.stack([*language_vectors(self.skeleton, rows, self.batch_tokens).values()])}
 
         key = {**subject.decides, "texts": [(code, text.content_hash) for code, text in texts.items()],
                "calibration": (lacking, calibration.content_hash) if lacking else None,
                "windows": SIMILARITY_WINDOWS, "batch_tokens": self.batch_tokens}  # fmt: skip
-        near = similarity_to(self.store.stage(f"{subject.name}-similarity", key, make), calibration.counts)
+        vectors = self.store.stage(f"{subject.name}-similarity", key, make)["vectors"]
+        near = similarity_to(dict(zip([*lacking, *texts], vectors, strict=True)), calibration.counts)
         return {code: near[code] for code in texts}
