@@ -1,7 +1,8 @@
 """Measures one model on everything a run evaluates: text per language, tasks, continuations.
 
-Each part of a text, each task in each language, and all continuations together are stages of their own: made once,
-whatever else the run measures, so that what is added later is all that is scored then.
+Each part of a text, each task in each language, all continuations together, and how near the languages are to the mix
+are stages of their own: made once, whatever else the run measures, so that what is added later is all that is scored
+then.
 """
 
 from __future__ import annotations
@@ -179,19 +180,20 @@ class Measurement:
         calibration, texts = self.inputs.calibration, {text.language: text for text in self.inputs.texts}
         if calibration is None or not texts:
             return {}
-        lacking = [language for language in calibration.counts if language not in texts]
+        lacking = {
+            code: [calibration.tokens[row] for row, its in enumerate(calibration.languages) if its == code]
+            for code in calibration.counts
+            if code not in texts
+        }
 
         def make() -> Arrays:
-            rows: dict[str, Sequence[Array]] = {
-                code: [calibration.tokens[row] for row, its in enumerate(calibration.languages) if its == code]
-                for code in lacking
-            }
+            rows: dict[str, Sequence[Array]] = {**lacking}
             rows |= {code: evenly_spaced(text, SIMILARITY_WINDOWS).windows for code, text in texts.items()}
             return {"vectors": np.stack([*language_vectors(self.skeleton, rows, self.batch_tokens).values()])}
 
         key = {**subject.decides, "texts": [(code, text.content_hash) for code, text in texts.items()],
-               "calibration": (lacking, calibration.content_hash) if lacking else None,
+               "calibration": [(code, digest([row.tolist() for row in rows])) for code, rows in lacking.items()],
                "windows": SIMILARITY_WINDOWS, "batch_tokens": self.batch_tokens}  # fmt: skip
-        vectors = self.store.stage(f"{subject.name}-similarity", key, make)["vectors"]
+        vectors = self._stage(subject, "similarity", key, ", ".join([*lacking, *texts]), make)["vectors"]
         near = similarity_to(dict(zip([*lacking, *texts], vectors, strict=True)), calibration.counts)
         return {code: near[code] for code in texts}

@@ -17,7 +17,7 @@ def composed_once() -> Iterator[None]:
     """Compose every job of a sweep once.
 
     Hydra composes each job to see that it can, before the first one starts, and again to run it. Here the second time
-    takes what the first has made; a sweep that is finished already spends most of its time on composing.
+    takes what the first has made, which is most of what a sweep that is finished already does after its imports.
     """
     compose, check = ConfigLoaderImpl.load_sweep_config, Sweeper.validate_batch_is_legal
     made: dict[tuple[str, ...], DictConfig] = {}

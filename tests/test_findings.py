@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import SYLLABLES, Command, invented
+from safetensors.torch import load_file, save_file
 
 from mbs import cli
 from mbs.corpora.base import Document
@@ -29,7 +31,7 @@ from mbs.metrics.causes import changes_by_group, dependences
 from mbs.metrics.harms import LanguageResult
 from mbs.report.table import is_finding
 from mbs.shares import declare_shares
-from mbs.similarity import language_vectors
+from mbs.similarity import language_vectors, similarity_to
 from mbs.tasks.harness import score_tasks
 from mbs.tokenizer import Tokenizer
 
@@ -123,30 +125,50 @@ def test_tasks_alone_and_the_dense_answers_are_made_once(run: Run, rows: Path, m
     assert asked == [["en"], ["sw"], ["en"], ["sw"], ["yo"], ["en"], ["yo"]]
 
 
+@pytest.mark.guard("mbs/measure.py", "(code, text.content_hash) for code, text", "(code, code) for code, text")
+@pytest.mark.guard("mbs/measure.py", "zip([*lacking, *texts], vectors", "zip([*texts, *lacking], vectors")
 def test_similarity_is_measured_once_for_one_model_text_and_calibration_set(
-    run: Run, evaluation_folder: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, checkpoint: Path, evaluation_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mbs import measure
 
-    asked: list[list[str]] = []
+    made: list[dict[str, Any]] = []
     original = language_vectors
 
     def counting(skeleton: Any, rows: Any, batch_tokens: int) -> Any:
-        asked.append(sorted(rows))
-        return original(skeleton, rows, batch_tokens)
+        made.append(original(skeleton, rows, batch_tokens))
+        return made[-1]
 
     monkeypatch.setattr(measure, "language_vectors", counting)
     found: dict[Path, Any] = {}
-    for more in (["languages=[fr,sw]"], ["languages=[fr,sw]", "sparsity.ratio=0.6"], ["languages=[fr,sw]", "seed=1"],
-                 ["languages=[en,fr,sw]"], ["languages=[en,fr,sw]", "seed=1"]):  # fmt: skip
-        assert run(f"evaluation.path={evaluation_folder}", "evaluation.continuations=0", "mix=english", *more)[0] == 0
+
+    def near(*words: str) -> Any:
+        assert run(f"evaluation.path={evaluation_folder}", "evaluation.continuations=0", "mix=english", *words)[0] == 0
         (new,) = set(Path("outputs").glob("*/result.json")) - found.keys()
         found[new] = json.loads(new.read_text())["similarity"]
-    assert asked == [["en", "fr", "sw"]] * 3  # English that is evaluated is not read from the calibration set
-    first, sparser, other, wide, wide_other = found.values()
-    assert first == sparser
-    assert first != other
-    assert wide == wide_other
+        expected = similarity_to(made[-1], {"en": 1})
+        for code, its in found[new].items():
+            assert its == {"cosine": expected[code].cosine, "standardised": expected[code].standardised}
+        return found[new]
+
+    first = near("languages=[fr,sw]")
+    assert [*made[0]] == ["en", "fr", "sw"]
+    assert near("languages=[fr,sw]", "sparsity.ratio=0.6") == first
+    assert len(made) == 1
+    assert near("languages=[fr,sw]", "seed=1") != first
+    wide = near("languages=[en,fr,sw]")
+    assert wide["en"]["cosine"] == pytest.approx(1)
+    assert len(made) == 3
+    near("languages=[en,fr,sw]", "seed=1")  # English that is evaluated is not read from the calibration set
+    assert len(made) == 3
+    assert near("languages=[en,fr,sw]", "evaluation.documents=1") != wide
+    assert near("languages=[en,fr,sw]", "batch_tokens=64").keys() == wide.keys()
+    assert len(made) == 5
+    other = shutil.copytree(checkpoint, tmp_path / "other")
+    weights = load_file(other / "model.safetensors")
+    save_file({name: W.flip(0) for name, W in weights.items()}, other / "model.safetensors", {"format": "pt"})
+    near("languages=[en,fr,sw]", f"model.path={other}")
+    assert len(made) == 6
 
 
 @pytest.mark.parametrize(
