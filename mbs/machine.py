@@ -31,16 +31,15 @@ def versions() -> dict[str, str]:
     return found if sources is None else {**found, "mbs sources": sources}
 
 
-def processor() -> dict[str, str | int]:
-    """The kind of machine on which measured rates of the CPU hold: model, instruction set, threads, torch."""
+def processor() -> dict[str, str]:
+    """The kind of machine on which measured rates of the CPU hold: model, instruction set, torch."""
     import torch
 
     model = platform.processor() or platform.machine()
     with suppress(OSError):
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), model)
-    return {"model": model, "capability": torch.backends.cpu.get_cpu_capability(),
-            "threads": torch.get_num_threads(), "torch": torch.__version__}  # fmt: skip
+    return {"model": model, "capability": torch.backends.cpu.get_cpu_capability(), "torch": torch.__version__}
 
 
 def numerics(device: torch.device, dtype: torch.dtype) -> dict[str, str | int]:

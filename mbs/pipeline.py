@@ -6,6 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from mbs.blocks import MemoryBlocks
 from mbs.compress import check_pattern
 from mbs.compression import Compression
@@ -19,7 +21,7 @@ from mbs.measure import Measurement, Subject
 from mbs.models import open_model, resolved_device, stored_dtype
 from mbs.paths import make_folder
 from mbs.process import quiet_transformers
-from mbs.products import Products, measure, settle
+from mbs.products import Products, probe, settle
 from mbs.record import begin, discard, write_record
 from mbs.rerun import read_started, write_started
 from mbs.result import Calibration, Result, write_answers, write_continuations, write_masks, write_scores
@@ -128,7 +130,7 @@ def _measure(settings: Settings, log: Log, inputs: Inputs, identity: Identity, d
 def _load(settings: Settings, log: Log, inputs: Inputs, store: Store) -> tuple[PreTrainedModel, Skeleton, MemoryBlocks]:
     """The model, taken apart; the units of the processor are chosen once for all runs on this kind of machine."""
     if resolved_device(settings.model.device) == "cpu":
-        settle(Products.of(store.stage("products", processor(), lambda: measure().arrays())))
+        settle(Products.of(store.stage("products", processor(), lambda: probe(torch.device("cpu")).arrays())))
     model = open_model(inputs.folder, settings.model.dtype, settings.model.device, log.warn)
     skeleton = Skeleton(model)
     blocks = MemoryBlocks(skeleton)

@@ -12,9 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-SIZE = 1024  # a product of this side takes milliseconds and is large enough to run at full rate
+from mbs.process import one_thread
+
+SIZE = 1024  # a product of this side takes some 20 ms of one thread and is large enough to run at full rate
 ACCURATE = 3e-6  # relative to the largest entry: rounding of float32 sums over SIZE terms stays well below
-REPEATS = 9
+REPEATS = 5
 MARGIN = 1.4  # a choice that is not clearly faster is not made, so that two runs on one machine choose alike
 DEFAULT = "none"
 
@@ -24,7 +26,7 @@ class Products:
     """Settings of `torch.backends.mkldnn.matmul.fp32_precision`, and whether bfloat16 products are worth having.
 
     `float32` holds for any float32 product; `narrow` for float32 products of numbers that fit bfloat16, whose products
-    are exact in a unit that multiplies bfloat16 and adds in float32. `gflops` is the measured rate of each.
+    are exact in a unit that multiplies bfloat16 and adds in float32. `gflops` is the measured rate of each per thread.
     """
 
     float32: str
@@ -65,55 +67,60 @@ def using(precision: str) -> Iterator[None]:
 
 
 def probe(device: torch.device) -> Products:
-    """The choices for this device with the present number of threads; on a GPU nothing is chosen."""
+    """The choices for this device, measured once in a process; on a GPU nothing is chosen."""
+    global _settled
     if device.type != "cpu":
         return NEUTRAL
-    threads = torch.get_num_threads()
-    if threads not in _settled:
-        _settled[threads] = measure()
-    return _settled[threads]
+    if _settled is None:
+        _settled = measure()
+    return _settled
 
 
 def settle(chosen: Products) -> None:
-    """Take these choices for this process and number of threads, as another process has measured them here.
+    """Take these choices for this process, as they were made before on this kind of machine.
 
-    A measurement on a busy machine might choose otherwise, and the last bits of a run that goes on would not be those
-    of its beginning.
+    A processor on which two units are almost `MARGIN` apart might choose otherwise the next time, and the last bits of
+    a run that goes on would not be those of its beginning.
     """
-    _settled[torch.get_num_threads()] = chosen
+    global _settled
+    _settled = chosen
 
 
-_settled: dict[int, Products] = {}
+_settled: Products | None = None
 
 
 def measure() -> Products:
-    """Time the units of the processor and choose."""
+    """Time the units of the processor, in one thread, and choose."""
     generator = torch.Generator().manual_seed(0)
     A, B = (torch.randn(SIZE, SIZE, generator=generator) for _ in range(2))
     narrow = tuple(M.bfloat16().float() for M in (A, B))
     settings = ["tf32", "bf16"] if hasattr(torch.backends.mkldnn, "matmul") else []
-    rates = _rates(A, B, [DEFAULT, *settings])
+    with one_thread():
+        rates = _rates(A, B, [DEFAULT, *settings])
+        rates["bfloat16"] = _rates(A.bfloat16(), B.bfloat16(), [DEFAULT])[DEFAULT]
     chosen = {"float32": DEFAULT, "narrow": DEFAULT}
     for setting in settings:
         with using(setting):
             for use, (left, right) in {"float32": (A, B), "narrow": narrow}.items():
                 if rates[setting] > MARGIN * rates[chosen[use]] and _error(left, right) < ACCURATE:
                     chosen[use] = setting
-    rates["bfloat16"] = _rates(A.bfloat16(), B.bfloat16(), [DEFAULT])[DEFAULT]
     pays = rates["bfloat16"] > MARGIN * rates[chosen["float32"]]
     return Products(chosen["float32"], chosen["narrow"], pays, {name: round(rate, 1) for name, rate in rates.items()})
 
 
 def _rates(A: Tensor, B: Tensor, settings: list[str]) -> dict[str, float]:
-    """GFLOP/s per setting, the best of several, in turn, so that other work on the machine hits all alike."""
-    best = dict.fromkeys(settings, float("inf"))
+    """GFLOP/s per setting, the best of several in turn, by the thread's own processor time.
+
+    What else the machine does takes wall time from a product and hardly any of this, so that a busy one chooses alike.
+    """
+    best, clock = dict.fromkeys(settings, float("inf")), time.thread_time
     out = torch.mm(A, B)
     for _ in range(REPEATS):
         for setting in settings:
             with using(setting):
-                began = time.perf_counter()
+                began = clock()
                 torch.mm(A, B, out=out)
-                best[setting] = min(best[setting], time.perf_counter() - began)
+                best[setting] = min(best[setting], clock() - began)
     return {setting: 2 * SIZE**3 / seconds / 1e9 for setting, seconds in best.items()}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from decimal import Decimal
 from typing import Any, cast
 
@@ -25,7 +26,7 @@ from mbs.gram import Gram, invert_, symmetric_product
 from mbs.layers import LayerReport
 from mbs.moments import SiteMoments
 from mbs.process import kept_pages, no_denormals, one_thread
-from mbs.products import probe, using
+from mbs.products import measure, probe, using
 from mbs.pruners.base import Pruner, Solution
 from mbs.pruners.magnitude import Magnitude
 from mbs.pruners.masks import drop_of_each, drop_smallest, select, select_by_topk
@@ -421,6 +422,25 @@ def test_the_probe_chooses_accurate_products() -> None:
         assert torch.allclose(A @ B, (A.double() @ B.double()).float(), atol=1e-4)
     assert all(rate > 0 for rate in chosen.gflops.values())
     assert probe(torch.device("meta")).float32 == "none"
+
+
+@pytest.mark.guard("mbs/products.py", "time.thread_time", "time.perf_counter")
+def test_a_busy_machine_chooses_the_same_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    flags, original = cast(Any, torch.backends.mkldnn).matmul, torch.mm
+
+    def interrupted(A: Tensor, B: Tensor, *, out: Tensor | None = None) -> Tensor:
+        if out is None:
+            return original(A, B)
+        began = time.thread_time()
+        while time.thread_time() - began < 0.002:
+            pass
+        if flags.fp32_precision == "none":  # other work takes the processor away
+            time.sleep(0.02)
+        return out
+
+    monkeypatch.setattr(torch, "mm", interrupted)
+    chosen = measure()
+    assert (chosen.float32, chosen.narrow, chosen.bfloat16) == ("none", "none", False)
 
 
 @pytest.mark.parametrize("stored", [torch.float16, torch.bfloat16])

@@ -35,7 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ORDER = [
     "demo", "imports",
     "errors", "languages", "paths", "digests", "claims", "store", "shares", "corpora", "hub", "tokenizer",
-    "tokenization", "identify", "mixes", "sampler", "sparsity", "products", "process", "models", "save", "fast",
+    "tokenization", "identify", "mixes", "sampler", "sparsity", "process", "products", "models", "save", "fast",
     "continuations", "skeleton", "blocks", "similarity", "gram", "moments", "walk", "gather", "pruners", "layers",
     "compress", "evaluators", "tasks", "metrics", "machine", "trackers", "log", "settings", "scope", "identity",
     "inputs", "compression", "measure", "findings", "record", "result", "rerun", "interrupt", "pipeline", "run",
