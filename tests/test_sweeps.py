@@ -13,7 +13,7 @@ from conftest import Run
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from runs import QUICK, only
 
-from mbs import pipeline
+from mbs import findings, pipeline, sweeps
 from mbs.errors import MbsError
 
 
@@ -45,6 +45,27 @@ def test_a_sweep_composes_every_job_once(run: Run, monkeypatch: pytest.MonkeyPat
     found = [json.loads(file.read_text())["config"] for file in Path("outputs").glob("*/result.json")]
     assert sorted((one["mix"]["name"], one["seed"]) for one in found) == [
         ("mbs", 0), ("mbs", 1), ("uniform", 0), ("uniform", 1)]  # fmt: skip
+
+
+@pytest.mark.guard("mbs/sweeps.py", "if key not in read:", "if True:")
+def test_a_file_edited_while_a_sweep_runs_changes_none_of_its_jobs(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = Path("own/mix/mine.yaml")
+    mine.parent.mkdir(parents=True)
+    mine.write_text("_target_: mbs.mixes.Single\nlanguage: en\nname: mine\n")
+    original = findings.compare_models
+
+    def editing(*given: Any) -> Any:
+        mine.write_text(mine.read_text().replace("en", "sw"))
+        return original(*given)
+
+    monkeypatch.setattr(pipeline, "compare_models", editing)
+    monkeypatch.setattr(sweeps, "WAITING", 0)  # what is composed for the check is forgotten, as in a very long sweep
+    words = [*QUICK, f"hydra.searchpath=[file://{Path('own').resolve()}]", "mix=mine"]
+    assert run("-m", *words, "seed=1,2")[0] == 0
+    found = [json.loads(file.read_text())["config"] for file in Path("outputs").glob("*/result.json")]
+    assert sorted((one["seed"], one["mix"]["language"]) for one in found) == [(1, "en"), (2, "en")]
+    assert run(*words, "seed=3", "outputs=next")[0] == 0
+    assert json.loads((only(Path("next")) / "result.json").read_text())["config"]["mix"]["language"] == "sw"
 
 
 @pytest.mark.guard("mbs/sweeps.py", "return made.pop(key)", "return made[key]")
