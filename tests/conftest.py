@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 from tokenizers import Tokenizer as Backend
 from tokenizers import decoders, models, pre_tokenizers, processors, trainers
 from transformers import (
@@ -33,6 +34,10 @@ from mbs.tokenizer import Tokenizer
 
 os.environ.update(HF_HUB_OFFLINE="1", WANDB_MODE="offline", WANDB_SILENT="true", TOKENIZERS_PARALLELISM="false")
 torch.set_num_threads(1)
+
+# Whether a test passes is no question of how busy the machine is.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 SYLLABLES = {
     "en": ["ba", "ke", "ti", "mo", "ru", "san", "del", "for", "ing", "the"],

@@ -221,7 +221,7 @@ def test_parts_are_the_whole_and_do_not_depend_on_what_follows(
             assert np.array_equal(before.sampled, now.sampled)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(1, 3000), st.integers(1, 500))
 def test_sampled_tokens_are_spread_evenly_over_any_number(tokens: int, count: int) -> None:
     chosen = np.sort(np.argsort(ranks(tokens))[:count])

@@ -29,7 +29,7 @@ def ones() -> Arrays:
 @pytest.mark.guard(
     "mbs/store.py", 'if hashlib.file_digest(stream, "sha256").hexdigest().encode() == checksum:', "if checksum:"
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_a_stage_is_made_once_and_again_when_any_byte_is_wrong(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
