@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import torch
 from conftest import Run, random_model, tiny_run
 from runs import QUICK, content, counted, flip, only, started, until
 
-from mbs import pipeline
+from mbs import pipeline, products
 from mbs.blocks import MemoryBlocks
 from mbs.claims import claim
 from mbs.clean import leftovers
@@ -197,6 +198,17 @@ def test_a_run_that_is_being_made_is_left_to_its_maker(
     maker.communicate(timeout=120)
     assert maker.returncode == 0
     assert run(*QUICK)[1].splitlines()[-1].startswith("finished before")
+
+
+@pytest.mark.guard("mbs/pipeline.py", "settle(Products.of(", "(Products.of(")
+def test_a_later_process_takes_the_products_that_the_first_one_chose(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = products.probe(torch.device("cpu"))
+    monkeypatch.setattr(products, "_settled", replace(here, bfloat16=not here.bfloat16))
+    run(*QUICK)
+    monkeypatch.setattr(products, "_settled", None)
+    run(*QUICK, "seed=1")
+    made = [json.loads(file.read_text()) for file in Path("outputs").glob("*/result.json")]
+    assert [one["numerics"]["bfloat16_products"] for one in made] == 2 * [not here.bfloat16]
 
 
 @pytest.mark.guard("mbs/interrupt.py", "signal.signal(number, _raise)", "pass")
