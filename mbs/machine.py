@@ -8,7 +8,9 @@ import sys
 from contextlib import suppress
 from functools import cache
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
+from runpy import run_path
 from typing import TYPE_CHECKING
 
 from mbs.digests import source_digest
@@ -40,6 +42,24 @@ def processor() -> dict[str, str]:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), model)
     return {"model": model, "capability": torch.backends.cpu.get_cpu_capability(), "torch": torch.__version__}
+
+
+def gpu_found() -> bool:
+    """Whether torch finds a GPU; a build of torch that knows none is told by its version file, without importing it."""
+    if "torch" not in sys.modules and not _built_for_gpus():
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _built_for_gpus() -> bool:
+    spec = find_spec("torch")
+    file = Path(spec.origin).with_name("version.py") if spec and spec.origin else None
+    if file is None or not file.is_file():
+        return True
+    version = run_path(str(file))
+    return any(version.get(kind, "unknown") for kind in ("cuda", "hip"))
 
 
 def numerics(device: torch.device, dtype: torch.dtype) -> dict[str, str | int]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from mbs.digests import digest_file, digest_files
 from mbs.errors import MbsError, unknown
+from mbs.machine import gpu_found
 
 if TYPE_CHECKING:
     import torch
@@ -129,11 +130,9 @@ def open_tokenizer(folder: Path) -> Tokenizer:
 
 def resolved_device(device: str) -> str:
     """The device that `auto` stands for; raises MbsError for a GPU that is not there."""
-    import torch
-
     if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device.startswith("cuda") and not torch.cuda.is_available():
+        return "cuda" if gpu_found() else "cpu"
+    if device.startswith("cuda") and not gpu_found():
         raise MbsError(f"model.device={device}, and torch finds no GPU", "a device that is there", "model.device=cpu")
     return device
 

@@ -31,7 +31,8 @@ from mbs.pruners.base import Pruner, Solution
 from mbs.pruners.magnitude import Magnitude
 from mbs.pruners.masks import drop_of_each, drop_smallest, select, select_by_topk
 from mbs.pruners.published import published
-from mbs.pruners.sparsegpt import SparseGPT, sweep_
+from mbs.pruners.sparsegpt import SparseGPT
+from mbs.pruners.sweep import sweep_
 from mbs.pruners.wanda import Wanda
 from mbs.sampler import CalibrationSet
 from mbs.skeleton import Skeleton

@@ -35,15 +35,15 @@ ROOT = Path(__file__).resolve().parent.parent
 ORDER = [
     "demo", "imports",
     "errors", "languages", "paths", "digests", "claims", "store", "shares", "corpora", "hub", "tokenizer",
-    "tokenization", "identify", "mixes", "sampler", "sparsity", "process", "products", "models", "save", "fast",
-    "continuations", "skeleton", "blocks", "similarity", "gram", "moments", "walk", "gather", "pruners", "layers",
-    "compress", "evaluators", "tasks", "metrics", "machine", "trackers", "log", "settings", "scope", "identity",
-    "inputs", "compression", "measure", "findings", "record", "result", "rerun", "interrupt", "pipeline", "run",
-    "config", "report", "survey", "sweeps", "cli", "similarity_cli", "clean", "__main__",
+    "tokenization", "identify", "mixes", "sampler", "sparsity", "process", "products", "machine", "models",
+    "save", "fast", "continuations", "skeleton", "blocks", "similarity", "gram", "moments", "walk", "gather",
+    "pruners", "layers", "compress", "evaluators", "tasks", "metrics", "trackers", "log", "settings", "scope",
+    "identity", "inputs", "compression", "measure", "findings", "record", "result", "rerun", "interrupt", "pipeline",
+    "run", "config", "report", "survey", "sweeps", "cli", "similarity_cli", "clean", "__main__",
 ]  # fmt: skip
-ENGINE = {"errors", "sparsity", "products", "process", "fast", "skeleton", "blocks", "gram", "moments", "walk",
-          "gather", "save", "pruners", "compress", "evaluators", "metrics", "sampler", "mixes", "shares", "tokenizer",
-          "models", "corpora", "store", "digests", "claims", "layers", "paths", "languages", "similarity",
+ENGINE = {"errors", "sparsity", "machine", "products", "process", "fast", "skeleton", "blocks", "gram", "moments",
+          "walk", "gather", "save", "pruners", "compress", "evaluators", "metrics", "sampler", "mixes", "shares",
+          "tokenizer", "models", "corpora", "store", "digests", "claims", "layers", "paths", "languages", "similarity",
           "tokenization", "identify", "continuations"}  # fmt: skip
 FORBIDDEN_IN_ENGINE = {"hydra", "omegaconf", "wandb", "datasets", "rich", "pyarrow", "tqdm"}
 

@@ -5,16 +5,22 @@ from __future__ import annotations
 import gc
 import json
 import weakref
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import Run
+from hydra import compose, initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.errors import ConfigCompositionException
+from omegaconf import OmegaConf, open_dict
 from runs import QUICK, only
 
 from mbs import findings, pipeline, sweeps
 from mbs.errors import MbsError
+from mbs.paths import config_folder
+from mbs.sweeps import composed_once
 
 
 def test_a_sweep_gives_every_job_its_own_directory(run: Run) -> None:
@@ -66,6 +72,35 @@ def test_a_file_edited_while_a_sweep_runs_changes_none_of_its_jobs(run: Run, mon
     assert sorted((one["seed"], one["mix"]["language"]) for one in found) == [(1, "en"), (2, "en")]
     assert run(*words, "seed=3", "outputs=next")[0] == 0
     assert json.loads((only(Path("next")) / "result.json").read_text())["config"]["mix"]["language"] == "sw"
+
+
+@pytest.mark.guard("mbs/sweeps.py", "copy.deepcopy(_kept(merged", "(_kept(merged")
+def test_what_a_sweep_composes_is_what_hydra_composes() -> None:
+    jobs = (
+        ["seed=1"],
+        ["seed=2", "mix=uniform"],
+        ["mix=uniform", "calibration.segments=3", "seed=1"],
+        ["mix=uniform", "+mix.anything=1"],
+        ["~pruner", "seed=1"],
+        ["debug=tiny", "seed=1"],
+        ["sparsity=2of4", "~seed"],
+        ["seed=1"],
+    )
+
+    def composed() -> Iterator[str]:
+        for job in jobs:
+            config = compose("config", job, return_hydra_config=True)
+            yield OmegaConf.to_yaml(config)
+            with open_dict(config):
+                config.mix.name = config.seed = "changed by the job"
+
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        plain = list(composed())
+        with composed_once():
+            assert list(composed()) == plain
+            with pytest.raises(ConfigCompositionException, match="mixes"):
+                compose("config", ["mix=uniform", "mixes=1"])
+    assert len(set(plain)) == len(jobs) - 1
 
 
 @pytest.mark.guard("mbs/sweeps.py", "return made.pop(key)", "return made[key]")

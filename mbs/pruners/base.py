@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from torch import Tensor
-
-from mbs.moments import Moments
 from mbs.sparsity import Sparsity
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from mbs.moments import Moments
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class Solution:
 class Pruner(Protocol):
     """A pruning method; a new one is one file and one yaml.
 
-    One that cannot take every sparsity has a method `check(sparsity)`, which raises MbsError.
+    One that cannot take every sparsity has a method `check(sparsity)`, which raises MbsError. Those of this package
+    import torch in `solve` alone: a run that is finished needs their settings only.
     """
 
     @property

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from mbs.errors import unknown
-from mbs.moments import Moments
 from mbs.pruners.base import Solution, masked
-from mbs.pruners.masks import keep_mask
 from mbs.sparsity import Sparsity
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from mbs.moments import Moments
 
 SCOPES = ("matrix", "row")
 
@@ -29,4 +31,6 @@ class Magnitude:
 
     def solve(self, W: Tensor, moments: Moments | None, sparsity: Sparsity) -> Solution:
         """W `[R, C]` with its smallest weights set to zero."""
+        from mbs.pruners.masks import keep_mask
+
         return masked(W, keep_mask(W.abs(), sparsity, per_row=self.per == "row"))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
-from mbs.moments import Moments
 from mbs.pruners.base import Solution
-from mbs.sparsity import Sparsity
+from mbs.sparsity import Dense, Sparsity
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from mbs.moments import Moments
 
 
 @dataclass(frozen=True)
@@ -21,4 +23,6 @@ class Keep:
 
     def solve(self, W: Tensor, moments: Moments | None, sparsity: Sparsity) -> Solution:
         """The same W."""
-        return Solution(W, torch.ones_like(W, dtype=torch.bool))
+        from mbs.pruners.masks import keep_mask
+
+        return Solution(W, keep_mask(W, Dense(), per_row=True))

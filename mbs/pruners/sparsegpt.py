@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from mbs.errors import MbsError
-from mbs.moments import Moments
 from mbs.pruners.base import Solution
-from mbs.pruners.masks import drop_of_each, drop_smallest
-from mbs.pruners.published import published
-from mbs.sparsity import Dense, NOfM, Sparsity, Unstructured
+from mbs.sparsity import Dense, NOfM, Sparsity
 
-INNER = 16  # columns that are updated one at a time; beyond them updates are products
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from mbs.moments import Moments
 
 
 @dataclass(frozen=True)
@@ -57,55 +54,15 @@ class SparseGPT:
 
     def solve(self, W: Tensor, moments: Moments | None, sparsity: Sparsity) -> Solution:
         """W `[R, C]` pruned and updated, float32."""
+        from mbs.pruners.masks import keep_mask
+        from mbs.pruners.published import published
+        from mbs.pruners.sweep import swept
+
         assert moments is not None
         if isinstance(sparsity, Dense):
-            return Solution(W, torch.ones_like(W, dtype=torch.bool))
+            return Solution(W, keep_mask(W, sparsity, per_row=True))
         if self.exact:
             assert moments.hessian is not None
             return published(W, moments.hessian, sparsity, self.damping, self.block)
         assert moments.gram is not None
-        factor = moments.gram.factor(self.damping)
-        Wt = W.t().to(torch.float32, copy=True, memory_format=torch.contiguous_format)
-        Wt[moments.gram.G.diagonal() == 0] = 0
-        keep = sweep_(Wt, factor.V, sparsity, self.block)
-        notes = {"damping": factor.damping, "condition": factor.condition}
-        return Solution(Wt.t().contiguous(), keep.t().contiguous(), notes)
-
-
-def sweep_(Wt: Tensor, V: Tensor, sparsity: Sparsity, block: int) -> Tensor:
-    """Prune and update `Wt` `[C, R]` (float32, the transpose of W) in place; the mask `[C, R]`.
-
-    `V` is the transpose of the paper's `U`: column i of V holds how the error of input i is passed on. Equal scores go
-    in the order of inputs. For n of m, which needs no block, its size is rounded to whole groups. Counts are exact:
-    after each block, as many weights are gone as `sparsity` asks for so far.
-    """
-    C, R = Wt.shape
-    d = V.diagonal()[:, None]
-    keep = torch.ones(C, R, dtype=torch.bool, device=Wt.device)
-    inner = INNER if not isinstance(sparsity, NOfM) else -(-INNER // sparsity.m) * sparsity.m
-    outer = max(inner, block - block % inner) if isinstance(sparsity, NOfM) else block
-    outer = min(outer, C)
-    E = torch.empty(outer, R, device=Wt.device)
-    for b, e in _steps(0, C, outer):
-        if isinstance(sparsity, Unstructured):
-            count = sparsity.count(R * e) - sparsity.count(R * b)
-            score = (Wt[b:e] / d[b:e]).square_()
-            keep[b:e] = drop_smallest(score.view(1, -1), count).view(e - b, R)
-        for s, t in _steps(b, e, inner):
-            for i in range(s, t):
-                if isinstance(sparsity, NOfM) and i % sparsity.m == 0:
-                    group = slice(i, i + sparsity.m)
-                    keep[group] = drop_of_each((Wt[group] / d[group]).square_(), sparsity.m - sparsity.n)
-                error = torch.div(Wt[i], V[i, i], out=E[i - b])
-                error.masked_fill_(keep[i], 0)
-                Wt[i].mul_(keep[i])
-                Wt[i + 1 : t].addr_(V[i + 1 : t, i], error, alpha=-1)
-            Wt[t:e].addmm_(V[t:e, s:t], E[s - b : t - b], alpha=-1)
-        Wt[e:].addmm_(V[e:, b:e], E[: e - b], alpha=-1)
-    Wt.add_(0.0)  # -0.0 + 0.0 is +0.0
-    return keep
-
-
-def _steps(start: int, end: int, size: int) -> Iterator[tuple[int, int]]:
-    for first in range(start, end, size):
-        yield first, min(first + size, end)
+        return swept(W, moments.gram, sparsity, self.damping, self.block)

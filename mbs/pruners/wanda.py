@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from mbs.errors import MbsError
-from mbs.moments import Moments
 from mbs.pruners.base import Solution, masked
-from mbs.pruners.masks import drop_smallest, keep_mask
 from mbs.sparsity import NOfM, Sparsity, Unstructured
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from mbs.moments import Moments
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Wanda:
 
     def solve(self, W: Tensor, moments: Moments | None, sparsity: Sparsity) -> Solution:
         """W `[R, C]` with the lowest scores set to zero; scores are float32."""
+        from mbs.pruners.masks import keep_mask
+
         assert moments is not None
         score = W.float().abs().mul_(moments.norms.float())
         if self.variant and isinstance(sparsity, Unstructured):
@@ -54,8 +58,10 @@ def _same_part_of_each_row(score: Tensor, count: int) -> Tensor:
     The published code bisects that part until the count is within 0.1 %, and not beyond 0.8; the count-th smallest of
     all cumulative parts is where the bisection leads, exactly.
     """
+    from mbs.pruners.masks import drop_smallest
+
     ordered, order = score.sort(dim=1, stable=True)
-    part = ordered.cumsum(dim=1, dtype=torch.float64)
-    part /= part[:, -1:].clamp(min=torch.finfo(torch.float64).tiny)
+    part = ordered.double().cumsum(dim=1)
+    part /= part[:, -1:].clamp(min=sys.float_info.min)
     keep = drop_smallest(part.float().reshape(1, -1), count).reshape(score.shape)
-    return torch.empty_like(keep).scatter_(1, order, keep)
+    return keep.new_empty(keep.shape).scatter_(1, order, keep)
