@@ -65,21 +65,23 @@ def test_killed_at_random_moments_and_resumed_a_run_ends_with_the_same_bits(
     assert content(only(whole)) == expected
     moments = random.Random(SEED)
     print(f"\nseed {SEED}, {KILLS} kills within {seconds:.1f} s")
-    killed = 0
+    killed, missed = 0, False
     while killed < KILLS:
         outputs = tmp_path / str(time.monotonic_ns())
         for measured in whole.glob(".store/products"):  # as of one machine; there are none of a GPU
             shutil.copytree(measured, outputs / ".store" / "products")
-        moment = moments.uniform(0, seconds)
+        drawn = moments.random()  # each from a part of its own, so that few kills also come early, midway and late
+        moment = seconds * (drawn if missed else (killed + drawn) / KILLS)
         process = launched(words, outputs)
         try:
             process.wait(timeout=moment)
-            continue  # it ended before its moment came
+            missed = True  # it ended before its moment came
+            continue
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
         finally:
             process.communicate()
-        killed += 1
+        killed, missed = killed + 1, False
         stage = stage_of(outputs)
         took = finished(words, outputs)
         print(f"{killed:3}  {moment:5.2f} s  {stage}: went on for {took:.1f} s", flush=True)
