@@ -9,62 +9,62 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mbs.blocks import MemoryBlocks as MemoryBlocks
-    from mbs.compress import compress_model as compress_model
-    from mbs.corpora.folder import FolderCorpus as FolderCorpus
+    from mbs.compression.compress import compress_model as compress_model
+    from mbs.compression.pruners.magnitude import Magnitude as Magnitude
+    from mbs.compression.pruners.sparsegpt import SparseGPT as SparseGPT
+    from mbs.compression.pruners.wanda import Wanda as Wanda
+    from mbs.compression.sparsity import Dense as Dense
+    from mbs.compression.sparsity import NOfM as NOfM
+    from mbs.compression.sparsity import Unstructured as Unstructured
+    from mbs.data.corpora.folder import FolderCorpus as FolderCorpus
+    from mbs.data.languages import LANGUAGES as LANGUAGES
+    from mbs.data.languages import PAPER_LANGUAGES as PAPER_LANGUAGES
+    from mbs.data.mixes import Custom as Custom
+    from mbs.data.mixes import Mbs as Mbs
+    from mbs.data.mixes import Single as Single
+    from mbs.data.mixes import Uniform as Uniform
+    from mbs.data.sampler import sample_segments as sample_segments
+    from mbs.data.shares import Shares as Shares
+    from mbs.data.shares import declare_shares as declare_shares
+    from mbs.data.shares import roots as roots
+    from mbs.engine.blocks import MemoryBlocks as MemoryBlocks
+    from mbs.engine.checkpoint import open_model as open_model
+    from mbs.engine.checkpoint import open_tokenizer as open_tokenizer
+    from mbs.engine.skeleton import Skeleton as Skeleton
     from mbs.errors import MbsError as MbsError
-    from mbs.evaluators.perplexity import score_text as score_text
-    from mbs.evaluators.windows import PerplexityTask as PerplexityTask
-    from mbs.languages import LANGUAGES as LANGUAGES
-    from mbs.languages import PAPER_LANGUAGES as PAPER_LANGUAGES
-    from mbs.mixes import Custom as Custom
-    from mbs.mixes import Mbs as Mbs
-    from mbs.mixes import Single as Single
-    from mbs.mixes import Uniform as Uniform
-    from mbs.models import open_model as open_model
-    from mbs.models import open_tokenizer as open_tokenizer
-    from mbs.pruners.magnitude import Magnitude as Magnitude
-    from mbs.pruners.sparsegpt import SparseGPT as SparseGPT
-    from mbs.pruners.wanda import Wanda as Wanda
+    from mbs.evaluation.perplexity import score_text as score_text
+    from mbs.evaluation.windows import PerplexityTask as PerplexityTask
     from mbs.report.frame import runs as runs
-    from mbs.sampler import sample_segments as sample_segments
-    from mbs.shares import Shares as Shares
-    from mbs.shares import declare_shares as declare_shares
-    from mbs.shares import roots as roots
-    from mbs.skeleton import Skeleton as Skeleton
-    from mbs.sparsity import Dense as Dense
-    from mbs.sparsity import NOfM as NOfM
-    from mbs.sparsity import Unstructured as Unstructured
 
 __version__ = "0.1.0"
 
 _WHERE = {
-    "Custom": "mixes:Custom",
-    "Dense": "sparsity:Dense",
-    "FolderCorpus": "corpora.folder:FolderCorpus",
-    "LANGUAGES": "languages:LANGUAGES",
-    "Magnitude": "pruners.magnitude:Magnitude",
-    "Mbs": "mixes:Mbs",
+    "Custom": "data.mixes:Custom",
+    "Dense": "compression.sparsity:Dense",
+    "FolderCorpus": "data.corpora.folder:FolderCorpus",
+    "LANGUAGES": "data.languages:LANGUAGES",
+    "Magnitude": "compression.pruners.magnitude:Magnitude",
+    "Mbs": "data.mixes:Mbs",
     "MbsError": "errors:MbsError",
-    "MemoryBlocks": "blocks:MemoryBlocks",
-    "NOfM": "sparsity:NOfM",
-    "PAPER_LANGUAGES": "languages:PAPER_LANGUAGES",
-    "PerplexityTask": "evaluators.windows:PerplexityTask",
-    "Shares": "shares:Shares",
-    "Single": "mixes:Single",
-    "Skeleton": "skeleton:Skeleton",
-    "SparseGPT": "pruners.sparsegpt:SparseGPT",
-    "Uniform": "mixes:Uniform",
-    "Unstructured": "sparsity:Unstructured",
-    "Wanda": "pruners.wanda:Wanda",
-    "compress_model": "compress:compress_model",
-    "declare_shares": "shares:declare_shares",
-    "open_model": "models:open_model",
-    "open_tokenizer": "models:open_tokenizer",
-    "roots": "shares:roots",
+    "MemoryBlocks": "engine.blocks:MemoryBlocks",
+    "NOfM": "compression.sparsity:NOfM",
+    "PAPER_LANGUAGES": "data.languages:PAPER_LANGUAGES",
+    "PerplexityTask": "evaluation.windows:PerplexityTask",
+    "Shares": "data.shares:Shares",
+    "Single": "data.mixes:Single",
+    "Skeleton": "engine.skeleton:Skeleton",
+    "SparseGPT": "compression.pruners.sparsegpt:SparseGPT",
+    "Uniform": "data.mixes:Uniform",
+    "Unstructured": "compression.sparsity:Unstructured",
+    "Wanda": "compression.pruners.wanda:Wanda",
+    "compress_model": "compression.compress:compress_model",
+    "declare_shares": "data.shares:declare_shares",
+    "open_model": "engine.checkpoint:open_model",
+    "open_tokenizer": "engine.checkpoint:open_tokenizer",
+    "roots": "data.shares:roots",
     "runs": "report.frame:runs",
-    "sample_segments": "sampler:sample_segments",
-    "score_text": "evaluators.perplexity:score_text",
+    "sample_segments": "data.sampler:sample_segments",
+    "score_text": "evaluation.perplexity:score_text",
 }
 
 __all__ = [*_WHERE]

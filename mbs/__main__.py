@@ -1,6 +1,6 @@
 """`python -m mbs` is the command `mbs`."""
 
-from mbs.cli import main
+from mbs.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -30,7 +30,7 @@ from transformers import (
     XGLMConfig,
 )
 
-from mbs.tokenizer import Tokenizer
+from mbs.engine.tokenizer import Tokenizer
 
 os.environ.update(HF_HUB_OFFLINE="1", WANDB_MODE="offline", WANDB_SILENT="true", TOKENIZERS_PARALLELISM="false")
 torch.set_num_threads(1)
@@ -208,7 +208,7 @@ def run(command: Command, checkpoint: Path, corpus_folder: Path, evaluation_fold
     def call(*arguments: str) -> tuple[int, str, str]:
         flags = [argument for argument in arguments if argument.startswith("-")]
         overrides = [argument for argument in arguments if not argument.startswith("-")]
-        from mbs import cli
+        from mbs.cli import main as cli
 
         return command(cli.main, [*flags, *common, *overrides])
 

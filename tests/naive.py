@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from mbs.sparsity import NOfM, Sparsity, Unstructured
+from mbs.compression.sparsity import NOfM, Sparsity, Unstructured
 
 CLOSE = 1e-6  # scores that differ by less, relatively, may be ranked either way in float32
 

@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 from hydra import compose, initialize_config_dir
 
-from mbs import measure
-from mbs.blocks import Block
-from mbs.cli import with_own_groups
-from mbs.config import build
-from mbs.evaluators import perplexity
-from mbs.paths import config_folder
-from mbs.record import read_record
-from mbs.settings import Settings
+from mbs.cli.config import build
+from mbs.cli.main import with_own_groups
+from mbs.engine.blocks import Block
+from mbs.evaluation import perplexity
+from mbs.run import scores as measure
+from mbs.run.settings import Settings
+from mbs.storage.files import config_folder
+from mbs.storage.record import read_record
 
 QUICK = ["languages=[en,sw]", "evaluation.continuations=0"]
 VARYING = ("seconds", "peak_memory_bytes", "checksum")  # of a result: what differs between two runs of one identity
@@ -64,7 +64,7 @@ def flip(file: Path) -> None:
 
 def counted(monkeypatch: pytest.MonkeyPatch, done: list[str]) -> None:
     """Note every block that is compressed and every part of text that is scored."""
-    from mbs.compress import _Compress
+    from mbs.compression.compress import _Compress
 
     finish, score = _Compress._finish, perplexity.measure_text
 

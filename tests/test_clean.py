@@ -10,8 +10,9 @@ import pytest
 from conftest import Command, Run, tiny_run
 from runs import QUICK, content, only, started, until
 
-from mbs import clean, pipeline
+from mbs.cli import clean
 from mbs.errors import MbsError
+from mbs.run import pipeline
 
 
 def cleaned(command: Command, *words: str) -> list[str]:
@@ -41,7 +42,7 @@ def test_clean_shows_and_frees_what_is_no_result(run: Run, command: Command, mon
 
 
 @pytest.mark.guard(
-    "mbs/clean.py",
+    "mbs/cli/clean.py",
     "        if started is None:  # someone else's\n            continue\n",
     "        started = started or {'id': '', 'leftovers': []}\n",
 )

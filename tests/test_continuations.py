@@ -11,11 +11,11 @@ import torch
 from conftest import invented, random_model
 from transformers import GenerationConfig
 
-from mbs.continuations import Continuation, Prompt, judge, prompts, references, repetition, write
-from mbs.corpora.base import Document
+from mbs.data.corpora.base import Document
+from mbs.engine.tokenizer import Tokenizer
 from mbs.errors import MbsError
-from mbs.identify import Identifier
-from mbs.tokenizer import Tokenizer
+from mbs.evaluation.continuations import Continuation, Prompt, judge, prompts, references, repetition, write
+from mbs.evaluation.language_id import Identifier
 
 CLEAR = {
     "en": "The weather was cold this morning, so we stayed at home and read the newspaper.",
@@ -127,7 +127,7 @@ def test_clear_sentences_are_in_their_language(identifier: Identifier) -> None:
 
 
 def test_every_language_of_the_paper_is_known(identifier: Identifier) -> None:
-    from mbs.languages import PAPER_LANGUAGES
+    from mbs.data.languages import PAPER_LANGUAGES
 
     assert all(identifier.known(code) for code in PAPER_LANGUAGES)
 

@@ -59,7 +59,7 @@ def stage_of(outputs: Path) -> str:
     return f"after {' '.join(names)}, {kept} stages kept"
 
 
-@pytest.mark.guard("mbs/compress.py", "put_back(block, arrays, self._dtype(block))", "pass")
+@pytest.mark.guard("mbs/compression/compress.py", "put_back(block, arrays, self._dtype(block))", "pass")
 def test_killed_at_random_moments_and_resumed_a_run_ends_with_the_same_bits(
     tmp_path: Path, checkpoint: Path, corpus_folder: Path, evaluation_folder: Path
 ) -> None:

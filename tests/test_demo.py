@@ -14,11 +14,12 @@ import pyarrow.parquet as pq
 import pytest
 
 import mbs
-from mbs import MbsError, cli
-from mbs.corpora.demo import DemoCorpus
+from mbs import MbsError
+from mbs.cli import main as cli
+from mbs.data.corpora.demo import DemoCorpus
 from mbs.demo.corpus import documents
 from mbs.demo.lexicon import languages
-from mbs.models import CHECKPOINTS, ModelSource
+from mbs.engine.checkpoint import CHECKPOINTS, ModelSource
 from mbs.report.__main__ import main as report
 from mbs.report.choose import choose
 from mbs.report.compare import Run, groups, read_runs
@@ -81,7 +82,7 @@ def test_recorded_perplexities_are_reproduced(twin: str) -> None:
 def test_a_checkpoint_is_small_and_its_shares_are_those_of_its_yaml(twin: str) -> None:
     from hydra import compose, initialize_config_dir
 
-    from mbs.paths import config_folder
+    from mbs.storage.files import config_folder
 
     assert sum(file.stat().st_size for file in (CHECKPOINTS / twin).glob("*.safetensors")) <= 8e6
     with initialize_config_dir(str(config_folder()), version_base="1.3"):

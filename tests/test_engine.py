@@ -18,25 +18,25 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from mbs.blocks import MemoryBlocks
-from mbs.compress import as_stored, compress_model
+from mbs.compression.compress import as_stored, compress_model
+from mbs.compression.gram import Gram, invert_, symmetric_product
+from mbs.compression.layer_reports import LayerReport
+from mbs.compression.method import Pruner, Solution
+from mbs.compression.moments import SiteMoments
+from mbs.compression.pruners.magnitude import Magnitude
+from mbs.compression.pruners.masks import drop_of_each, drop_smallest, select, select_by_topk
+from mbs.compression.pruners.sparsegpt import SparseGPT
+from mbs.compression.pruners.sparsegpt_columns import sweep_
+from mbs.compression.pruners.sparsegpt_published import published
+from mbs.compression.pruners.wanda import Wanda
+from mbs.compression.sparsity import NOfM, Sparsity, Unstructured
+from mbs.data.sampler import CalibrationSet
+from mbs.engine.blocks import MemoryBlocks
+from mbs.engine.fused import _Alibi, fast
+from mbs.engine.matmul import measure, probe, using
+from mbs.engine.skeleton import Skeleton
+from mbs.engine.switches import kept_pages, no_denormals, one_thread
 from mbs.errors import MbsError
-from mbs.fast import _Alibi, fast
-from mbs.gram import Gram, invert_, symmetric_product
-from mbs.layers import LayerReport
-from mbs.moments import SiteMoments
-from mbs.process import kept_pages, no_denormals, one_thread
-from mbs.products import measure, probe, using
-from mbs.pruners.base import Pruner, Solution
-from mbs.pruners.magnitude import Magnitude
-from mbs.pruners.masks import drop_of_each, drop_smallest, select, select_by_topk
-from mbs.pruners.published import published
-from mbs.pruners.sparsegpt import SparseGPT
-from mbs.pruners.sweep import sweep_
-from mbs.pruners.wanda import Wanda
-from mbs.sampler import CalibrationSet
-from mbs.skeleton import Skeleton
-from mbs.sparsity import NOfM, Sparsity, Unstructured
 
 CPU = torch.device("cpu")
 HALF = Unstructured(0.5)
@@ -313,7 +313,7 @@ def test_damping_is_raised_by_the_schedule_and_then_refused() -> None:
 
 
 def test_a_refused_matrix_is_named_with_its_block(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mbs.gram.invert_", lambda H: False)
+    monkeypatch.setattr("mbs.compression.gram.invert_", lambda H: False)
     with pytest.raises(
         MbsError, match=r"^block 0, transformer\.h\.0\.\S+: the Gram matrix of transformer\.h\.0\..*over 144 tokens"
     ):
@@ -425,7 +425,7 @@ def test_the_probe_chooses_accurate_products() -> None:
     assert probe(torch.device("meta")).float32 == "none"
 
 
-@pytest.mark.guard("mbs/products.py", "time.thread_time", "time.perf_counter")
+@pytest.mark.guard("mbs/engine/matmul.py", "time.thread_time", "time.perf_counter")
 def test_a_busy_machine_chooses_the_same_products(monkeypatch: pytest.MonkeyPatch) -> None:
     flags, original = cast(Any, torch.backends.mkldnn).matmul, torch.mm
 

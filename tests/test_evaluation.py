@@ -17,12 +17,15 @@ from hypothesis import strategies as st
 from torch import nn
 from transformers import PreTrainedModel
 
-from mbs.blocks import MemoryBlocks
-from mbs.corpora.folder import FolderCorpus
+from mbs.data.corpora.folder import FolderCorpus
+from mbs.data.shares import declare_shares
+from mbs.engine.blocks import MemoryBlocks
+from mbs.engine.skeleton import Skeleton
+from mbs.engine.tokenizer import Tokenizer
 from mbs.errors import MbsError
-from mbs.evaluators import perplexity
-from mbs.evaluators.parts import joined, parts
-from mbs.evaluators.perplexity import (
+from mbs.evaluation import perplexity
+from mbs.evaluation.parts import joined, parts
+from mbs.evaluation.perplexity import (
     TextScores,
     batches,
     measure_text,
@@ -31,11 +34,8 @@ from mbs.evaluators.perplexity import (
     score_text,
     unit_of_sampled,
 )
-from mbs.evaluators.windows import LanguageText, PerplexityTask, Unit, evenly_spaced
+from mbs.evaluation.windows import LanguageText, PerplexityTask, Unit, evenly_spaced
 from mbs.metrics import LanguageResult, Scores, compare, low_resource, scores, summarize
-from mbs.shares import declare_shares
-from mbs.skeleton import Skeleton
-from mbs.tokenizer import Tokenizer
 
 LENGTH = 32
 

@@ -15,19 +15,19 @@ import pytest
 from conftest import Command, Run, tiny_run
 from runs import QUICK, built, content, only, until
 
-from mbs import cli
+from mbs.cli import main as cli
+from mbs.engine.save import save_model
 from mbs.errors import MbsError
-from mbs.log import Log
-from mbs.run import run as whole_run
-from mbs.save import save_model
+from mbs.run.execute import run as whole_run
+from mbs.run.log import Log
 from mbs.trackers.base import NoTracker, Row, RunInfo
 from mbs.trackers.guard import Guarded, hangs
 
 FULL = r"mbs: no space left for \S+; expected room on that disk; try .*\n"
 
 
-@pytest.mark.guard("mbs/paths.py", "temporary.unlink(missing_ok=True)", "pass")
-@pytest.mark.guard("mbs/paths.py", "raise unwritable(path, error) from error", "pass")
+@pytest.mark.guard("mbs/storage/files.py", "temporary.unlink(missing_ok=True)", "pass")
+@pytest.mark.guard("mbs/storage/files.py", "raise unwritable(path, error) from error", "pass")
 def test_a_full_disk_is_one_line_at_any_write_and_nothing_is_lost(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     run(*QUICK, "outputs=whole")
     original, writes = os.fsync, 0
@@ -39,7 +39,7 @@ def test_a_full_disk_is_one_line_at_any_write_and_nothing_is_lost(run: Run, monk
             raise OSError(28, "No space left on device")
         original(descriptor)
 
-    monkeypatch.setattr("mbs.paths.os.fsync", full)
+    monkeypatch.setattr("mbs.storage.files.os.fsync", full)
     failed = 0
     for room in (0, 2, 4, 6, 5, 6, 5, 8, 6):  # each attempt finds a little room, and uses it to go on
         writes = room
@@ -52,7 +52,7 @@ def test_a_full_disk_is_one_line_at_any_write_and_nothing_is_lost(run: Run, monk
         assert not list(Path("outputs").glob("tiny_bloom-*/result.json"))
         assert not list(Path("outputs").rglob("*.part"))
     assert failed > 3
-    monkeypatch.setattr("mbs.paths.os.fsync", original)
+    monkeypatch.setattr("mbs.storage.files.os.fsync", original)
     assert run(*QUICK)[0] == 0
     assert content(only()) == content(only(Path("whole")))
 
@@ -60,7 +60,7 @@ def test_a_full_disk_is_one_line_at_any_write_and_nothing_is_lost(run: Run, monk
 def test_a_model_is_saved_whole_or_not_at_all(tmp_path: Path, checkpoint: Path) -> None:
     from safetensors import SafetensorError
 
-    from mbs.models import open_model, open_tokenizer
+    from mbs.engine.checkpoint import open_model, open_tokenizer
 
     model = open_model(checkpoint)
     tokenizer = open_tokenizer(checkpoint)
@@ -95,7 +95,7 @@ def test_a_small_disk_of_its_own(tmp_path: Path, run: Run) -> None:
         subprocess.run(["umount", disk], check=True)
 
 
-@pytest.mark.guard("mbs/log.py", "began = time.monotonic()", "began = time.time()")
+@pytest.mark.guard("mbs/run/log.py", "began = time.monotonic()", "began = time.time()")
 def test_a_clock_that_jumps_changes_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     run(*QUICK, "outputs=steady")
     jumps = iter(range(10**9))
@@ -141,7 +141,7 @@ def test_a_run_with_a_tracker_in_trouble_is_complete(
     tmp_path: Path, checkpoint: Path, corpus_folder: Path, evaluation_folder: Path, monkeypatch: pytest.MonkeyPatch,
     trouble: Callable[[], None], words: str
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("mbs.pipeline.Guarded", lambda tracker, warn: Guarded(tracker, warn, patience=0.5))
+    monkeypatch.setattr("mbs.run.pipeline.Guarded", lambda tracker, warn: Guarded(tracker, warn, patience=0.5))
     settings = built([*tiny_run(checkpoint, corpus_folder, evaluation_folder), *QUICK, f"outputs={tmp_path}"])
     lines: list[str] = []
     outcome = whole_run(replace(settings, tracker=Troubled(trouble)), Log(lambda line: None, lines.append))
@@ -174,7 +174,7 @@ class Writing(NoTracker):
         self.file.write_text("more\n")
 
 
-@pytest.mark.guard("mbs/cli.py", "    except SystemExit as ended:", "    except ZeroDivisionError as ended:")
+@pytest.mark.guard("mbs/cli/main.py", "    except SystemExit as ended:", "    except ZeroDivisionError as ended:")
 def test_a_tracker_that_hangs_does_not_hold_up_the_end(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     ended: list[int] = []
     monkeypatch.setattr("mbs.trackers.guard.hangs", lambda: True)

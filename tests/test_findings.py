@@ -16,24 +16,24 @@ import pytest
 from conftest import SYLLABLES, Command, invented
 from safetensors.torch import load_file, save_file
 
-from mbs import cli
-from mbs.corpora.base import Document
-from mbs.corpora.folder import FolderCorpus
+from mbs.cli import main as cli
+from mbs.data.corpora.base import Document
+from mbs.data.corpora.folder import FolderCorpus
+from mbs.data.corpora.xlsum import XLSum
+from mbs.data.languages import LANGUAGES
+from mbs.data.shares import declare_shares
+from mbs.engine.tokenizer import Tokenizer
 from mbs.errors import MbsError
-from mbs.evaluators.unigram import DISCOUNT, unigram_nll
-from mbs.evaluators.windows import PerplexityTask, by_document
-from mbs.hub import XLSum
-from mbs.inputs import parallel
-from mbs.languages import LANGUAGES
+from mbs.evaluation.similarity import language_vectors, similarity_to
+from mbs.evaluation.tasks.harness import score_tasks
+from mbs.evaluation.unigram import DISCOUNT, unigram_nll
+from mbs.evaluation.windows import PerplexityTask, by_document
 from mbs.metrics import Scores, summarize
 from mbs.metrics.answers import binned_calibration_error, calibration_error
 from mbs.metrics.causes import changes_by_group, dependences
 from mbs.metrics.harms import LanguageResult
 from mbs.report.table import is_finding
-from mbs.shares import declare_shares
-from mbs.similarity import language_vectors, similarity_to
-from mbs.tasks.harness import score_tasks
-from mbs.tokenizer import Tokenizer
+from mbs.run.inputs import parallel
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -105,7 +105,7 @@ def test_tasks_and_perplexity_in_one_run(run: Run, rows: Path, evaluation_folder
 
 
 def test_tasks_alone_and_the_dense_answers_are_made_once(run: Run, rows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mbs import measure
+    from mbs.run import scores as measure
 
     asked: list[list[str]] = []
     original = score_tasks
@@ -125,12 +125,12 @@ def test_tasks_alone_and_the_dense_answers_are_made_once(run: Run, rows: Path, m
     assert asked == [["en"], ["sw"], ["en"], ["sw"], ["yo"], ["en"], ["yo"]]
 
 
-@pytest.mark.guard("mbs/measure.py", "(code, text.content_hash) for code, text", "(code, code) for code, text")
-@pytest.mark.guard("mbs/measure.py", "zip([*lacking, *texts], vectors", "zip([*texts, *lacking], vectors")
+@pytest.mark.guard("mbs/run/scores.py", "(code, text.content_hash) for code, text", "(code, code) for code, text")
+@pytest.mark.guard("mbs/run/scores.py", "zip([*lacking, *texts], vectors", "zip([*texts, *lacking], vectors")
 def test_similarity_is_measured_once_for_one_model_text_and_calibration_set(
     run: Run, checkpoint: Path, evaluation_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mbs import measure
+    from mbs.run import scores as measure
 
     made: list[dict[str, Any]] = []
     original = language_vectors

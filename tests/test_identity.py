@@ -20,13 +20,13 @@ from hydra import compose, initialize_config_dir
 from runs import QUICK, built
 from safetensors.torch import load_file, save_file
 
-from mbs.cli import with_own_groups
-from mbs.config import build
-from mbs.identity import Identity, identify
-from mbs.paths import config_folder
-from mbs.scope import scope
-from mbs.store import Store
-from mbs.tokenizer import Tokenizer
+from mbs.cli.config import build
+from mbs.cli.main import with_own_groups
+from mbs.engine.tokenizer import Tokenizer
+from mbs.run.identity import Identity, identify
+from mbs.run.plan import scope
+from mbs.storage.cache import Store
+from mbs.storage.files import config_folder
 
 
 def identity_of(tmp_path: Path, words: list[str]) -> Identity:
@@ -47,12 +47,12 @@ def one_byte(old: bytes) -> Callable[[bytes], bytes]:
     return lambda whole: whole.replace(old, old[:-1] + bytes([old[-1] ^ 1]), 1)
 
 
-@pytest.mark.guard("mbs/identity.py", '"model": checkpoint_digest(scope.folder, store.digest_of),', "")
+@pytest.mark.guard("mbs/run/identity.py", '"model": checkpoint_digest(scope.folder, store.digest_of),', "")
 def test_whatever_is_read_is_part_of_the_identity(
     tmp_path: Path, inputs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mbs.store.SETTLED", 0)
-    monkeypatch.setattr("mbs.store.SMALL", 0)
+    monkeypatch.setattr("mbs.storage.cache.SETTLED", 0)
+    monkeypatch.setattr("mbs.storage.cache.SMALL", 0)
     words = tiny_run(inputs["model"], inputs["corpus"], inputs["evaluation"])
     found = [identity_of(tmp_path, words)]
     weights = inputs["model"] / "model.safetensors"
@@ -107,7 +107,7 @@ def test_an_edited_yaml_is_another_run_and_places_and_trackers_are_not(tmp_path:
     assert ids[0] == first != ids[1]
 
 
-@pytest.mark.guard("mbs/models.py", '"generation_config.json", ', "")
+@pytest.mark.guard("mbs/engine/checkpoint.py", '"generation_config.json", ', "")
 def test_what_decides_more_than_weights_and_text_is_part_of_the_identity(
     tmp_path: Path, inputs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -118,17 +118,17 @@ def test_what_decides_more_than_weights_and_text_is_part_of_the_identity(
     found.append(identity_of(tmp_path, words))
     (inputs["corpus"] / "en.txt").rename(inputs["corpus"] / "en.jsonl")
     found.append(identity_of(tmp_path, words))
-    (tmp_path / "mine.py").write_text("from mbs.pruners.magnitude import Magnitude as Best\n")
+    (tmp_path / "mine.py").write_text("from mbs.compression.pruners.magnitude import Magnitude as Best\n")
     monkeypatch.syspath_prepend(tmp_path)
     for _ in range(2):
         found.append(identity_of(tmp_path, [*words, "pruner=none", "pruner._target_=mine.Best"]))
-        (tmp_path / "mine.py").write_text("from mbs.pruners.magnitude import Magnitude as Best  # better\n")
+        (tmp_path / "mine.py").write_text("from mbs.compression.pruners.magnitude import Magnitude as Best  # better\n")
     assert len({one.id for one in found}) == len(found)
     assert "code/mine" in found[-1].content
 
 
 OWN = """
-from mbs.pruners.magnitude import Magnitude
+from mbs.compression.pruners.magnitude import Magnitude
 class Best(Magnitude):
     @classmethod
     def made(cls, per):
@@ -138,7 +138,7 @@ class Best(Magnitude):
 """
 
 
-@pytest.mark.guard("mbs/pipeline.py", ', "pruner", "sparsity")', ")")
+@pytest.mark.guard("mbs/run/pipeline.py", ', "pruner", "sparsity")', ")")
 @pytest.mark.parametrize("target", ["mine.Best", "mine.Best.made"])
 def test_an_edited_pruner_of_ones_own_compresses_again(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str
@@ -165,7 +165,7 @@ def test_of_the_device_its_kind_is_part_of_the_identity(
     words = tiny_run(inputs["model"], inputs["corpus"], inputs["evaluation"])
     found = []
     for device in ("cpu", "cuda:0", "cuda:1"):
-        monkeypatch.setattr("mbs.identity.resolved_device", lambda _, device=device: device)
+        monkeypatch.setattr("mbs.run.identity.resolved_device", lambda _, device=device: device)
         found.append(identity_of(tmp_path, words).id)
     assert found[0] != found[1] == found[2]
 
@@ -209,7 +209,7 @@ def test_the_code_is_part_of_the_identity(
 ) -> None:
     words = tiny_run(inputs["model"], inputs["corpus"], inputs["evaluation"])
     first = identity_of(tmp_path, words)
-    monkeypatch.setattr("mbs.identity.versions", lambda: {**first.code, "mbs sources": "edited"})
+    monkeypatch.setattr("mbs.run.identity.versions", lambda: {**first.code, "mbs sources": "edited"})
     later = identity_of(tmp_path, words)
     assert later.id != first.id
     assert later.changes({"content": first.content, "code": first.code}) == ["mbs sources"]

@@ -18,12 +18,13 @@ from conftest import Run, random_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from mbs import cli, measure
-from mbs.corpora.folder import FolderCorpus
-from mbs.evaluators import perplexity
-from mbs.evaluators.windows import PerplexityTask
-from mbs.layers import mask_positions
-from mbs.tokenizer import Tokenizer
+from mbs.cli import main as cli
+from mbs.compression.layer_reports import mask_positions
+from mbs.data.corpora.folder import FolderCorpus
+from mbs.engine.tokenizer import Tokenizer
+from mbs.evaluation import perplexity
+from mbs.evaluation.windows import PerplexityTask
+from mbs.run import scores as measure
 
 
 def only(pattern: str = "tiny_bloom-*") -> Path:
@@ -100,7 +101,7 @@ def test_the_saved_model_has_the_measured_perplexity(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What plain transformers loads, in the checkpoint's dtype, scores what was measured in float32, to 1e-6."""
-    monkeypatch.setattr("mbs.models._slow", lambda dtype: dtype != torch.float32)
+    monkeypatch.setattr("mbs.engine.checkpoint._slow", lambda dtype: dtype != torch.float32)
     folder = tmp_path / "original"
     copied(checkpoint, folder)
     original: Any = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=dtype)
@@ -132,7 +133,9 @@ def test_the_saved_model_has_the_measured_perplexity(
 
 
 def test_mask_samples_match_whole_masks(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mbs.compress.mask_positions", lambda name, size: mask_positions(name, size, sample=100))
+    monkeypatch.setattr(
+        "mbs.compression.compress.mask_positions", lambda name, size: mask_positions(name, size, sample=100)
+    )
     run("languages=[en]")
     run("languages=[en]", "save=mask")
     whole, sampled = sorted(
@@ -182,7 +185,7 @@ def test_the_same_command_gives_the_same_result(run: Run) -> None:
     assert first == second
 
 
-@pytest.mark.guard("mbs/identity.py", "slug(str(part), 40) for part in parts", "str(part) for part in parts")
+@pytest.mark.guard("mbs/run/identity.py", "slug(str(part), 40) for part in parts", "str(part) for part in parts")
 @pytest.mark.parametrize(
     "name", ["../../evil", "/etc/evil", "a" * 400, "con: <x>", ".", "..", "", "\u00e9\u0301\u4eba", "'quoted'"]
 )
@@ -285,13 +288,15 @@ def test_mistakes_are_one_line(run: Run, arguments: list[str], words: str, capfd
 
 def test_a_yaml_weight_named_no(run: Run, tmp_path: Path) -> None:
     (tmp_path / "mine" / "mix").mkdir(parents=True)
-    (tmp_path / "mine/mix/mine.yaml").write_text("_target_: mbs.mixes.Custom\nweights: {no: 1, en: 2}\nname: mine\n")
+    (tmp_path / "mine/mix/mine.yaml").write_text(
+        "_target_: mbs.data.mixes.Custom\nweights: {no: 1, en: 2}\nname: mine\n"
+    )
     assert "YAML reads the bare words no, off, on and yes" in one_line(
         *run(f"--config-dir={tmp_path}/mine", "mix=mine")
     )
 
 
-@pytest.mark.guard("mbs/inputs.py", "if same_id or content in contents:", "if False:")
+@pytest.mark.guard("mbs/run/inputs.py", "if same_id or content in contents:", "if False:")
 def test_calibration_text_in_the_evaluation_is_refused(run: Run, corpus_folder: Path) -> None:
     for protocol in ("documents", "paper"):
         line = one_line(*run(f"evaluation.path={corpus_folder}", "mix=english", f"evaluation.protocol={protocol}"))
@@ -374,7 +379,7 @@ def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_importing_mbs_and_completing_imports_no_torch() -> None:
     heavy = "[m for m in ('torch', 'transformers', 'wandb') if m in sys.modules]"
     assert python(f"import sys, mbs; print({heavy})").stdout.strip() == "[]"
-    code = f"import sys, atexit, mbs.cli; atexit.register(lambda: print({heavy})); mbs.cli.main()"
+    code = f"import sys, atexit, mbs.cli.main; atexit.register(lambda: print({heavy})); mbs.cli.main.main()"
     environment = {**os.environ, "COMP_LINE": "mbs pruner=", "COMP_POINT": "11"}
     command = [sys.executable, "-c", code, "-sc", "query=bash"]
     shown = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout.split("\n")

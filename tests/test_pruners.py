@@ -16,19 +16,19 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from mbs.blocks import MemoryBlocks
-from mbs.compress import compress_model
+from mbs.compression.compress import compress_model
+from mbs.compression.layer_reports import LayerReport, achieved, mask_positions
+from mbs.compression.method import Pruner
+from mbs.compression.moments import SiteMoments
+from mbs.compression.pruners.magnitude import Magnitude
+from mbs.compression.pruners.masks import drop_smallest, keep_mask
+from mbs.compression.pruners.none import Keep
+from mbs.compression.pruners.wanda import Wanda
+from mbs.compression.sparsity import Dense, NOfM, Sparsity, Unstructured
+from mbs.data.sampler import CalibrationSet
+from mbs.engine.blocks import MemoryBlocks
+from mbs.engine.skeleton import Skeleton
 from mbs.errors import MbsError
-from mbs.layers import LayerReport, achieved, mask_positions
-from mbs.moments import SiteMoments
-from mbs.pruners.base import Pruner
-from mbs.pruners.magnitude import Magnitude
-from mbs.pruners.masks import drop_smallest, keep_mask
-from mbs.pruners.none import Keep
-from mbs.pruners.wanda import Wanda
-from mbs.sampler import CalibrationSet
-from mbs.skeleton import Skeleton
-from mbs.sparsity import Dense, NOfM, Sparsity, Unstructured
 
 matrices = st.tuples(st.integers(1, 6), st.integers(1, 24), st.integers(0, 5)).map(
     lambda shape: torch.randint(0, 2 + 3 * shape[2], shape[:2], generator=torch.Generator().manual_seed(sum(shape)))

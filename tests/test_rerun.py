@@ -15,13 +15,13 @@ import torch
 from conftest import Run
 from runs import QUICK, content, counted, cut, flip, only
 
-from mbs import pipeline
-from mbs.clean import leftovers
+from mbs.cli.clean import leftovers
 from mbs.errors import MbsError
-from mbs.rerun import directory_of
+from mbs.run import pipeline
+from mbs.run.folder import directory_of
 
 
-@pytest.mark.guard("mbs/rerun.py", 'own is not None and own.record["id"] == identity.id', "False")
+@pytest.mark.guard("mbs/run/folder.py", 'own is not None and own.record["id"] == identity.id', "False")
 def test_a_finished_run_is_not_done_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(*QUICK)[0] == 0
     seen = {file: file.stat().st_mtime_ns for file in only().iterdir()}
@@ -36,17 +36,17 @@ def test_a_finished_run_is_not_done_again(run: Run, monkeypatch: pytest.MonkeyPa
     assert {file: file.stat().st_mtime_ns for file in only().iterdir()} == seen
 
 
-@pytest.mark.guard("mbs/pruners/wanda.py", "import sys\n", "import sys\nimport torch\n")
+@pytest.mark.guard("mbs/compression/pruners/wanda.py", "import sys\n", "import sys\nimport torch\n")
 def test_seeing_that_a_run_is_finished_takes_no_torch(run: Run) -> None:
     assert run(*QUICK)[0] == 0
-    code = "import sys; from mbs.cli import main\ntry: main()\nfinally: print('torch' in sys.modules)"
+    code = "import sys; from mbs.cli.main import main\ntry: main()\nfinally: print('torch' in sys.modules)"
     again = subprocess.run([sys.executable, "-c", code, *sys.argv[1:]], capture_output=True, text=True, check=True)
     assert "finished before" in again.stdout
     built_for_gpus = torch.version.cuda is not None or torch.version.hip is not None  # which is torch's to find
     assert again.stdout.splitlines()[-1] == str(built_for_gpus)
 
 
-@pytest.mark.guard("mbs/rerun.py", "    if flaw:", "    if False:")
+@pytest.mark.guard("mbs/run/folder.py", "    if flaw:", "    if False:")
 @pytest.mark.parametrize(
     ("name", "damage", "words"),
     [
@@ -94,7 +94,7 @@ def test_what_changed_is_said_and_never_means_never(run: Run, inputs: dict[str, 
 
 
 @pytest.mark.guard(
-    "mbs/record.py", "    make_folder(directory / MADE)\n    return directory / MADE", "    return directory"
+    "mbs/storage/record.py", "    make_folder(directory / MADE)\n    return directory / MADE", "    return directory"
 )
 def test_rerun_always_measures_anew_and_the_old_result_stays_meanwhile(
     run: Run, monkeypatch: pytest.MonkeyPatch
@@ -126,7 +126,7 @@ def inodes_of(directory: Path) -> set[int]:
     return {file.stat().st_ino for file in directory.iterdir() if file.name not in ("metrics.jsonl", "run.json")}
 
 
-@pytest.mark.guard("mbs/run.py", "            publish(directory)\n", "")
+@pytest.mark.guard("mbs/run/execute.py", "            publish(directory)\n", "")
 @pytest.mark.parametrize("moved", [0, 1, 2])
 def test_a_result_that_was_half_in_its_place_is_put_there(
     run: Run, monkeypatch: pytest.MonkeyPatch, moved: int
@@ -163,7 +163,7 @@ def test_an_unknown_rerun_is_one_line(run: Run) -> None:
     )  # fmt: skip
 
 
-@pytest.mark.guard("mbs/evaluators/parts.py", "if full or unit ==", "if unit ==")
+@pytest.mark.guard("mbs/evaluation/parts.py", "if full or unit ==", "if unit ==")
 @pytest.mark.parametrize("save", ["true", "false"])
 def test_what_is_added_later_is_all_that_is_scored(run: Run, monkeypatch: pytest.MonkeyPatch, save: str) -> None:
     words = ["mix=english", f"save={save}", "evaluation.continuations=0", "batch_tokens=16"]
@@ -201,7 +201,7 @@ def test_a_saved_model_that_is_damaged_is_not_used(run: Run) -> None:
     assert "compressing again" in err
 
 
-@pytest.mark.guard("mbs/rerun.py", "if found is None or found == run_id:", "if True:")
+@pytest.mark.guard("mbs/run/folder.py", "if found is None or found == run_id:", "if True:")
 def test_runs_whose_ids_begin_alike_have_directories_of_their_own(tmp_path: Path) -> None:
     one, other = "a" * 64, "a" * 8 + "b" * 56
     first = directory_of(tmp_path, "m-p-s-x", one)
@@ -212,7 +212,7 @@ def test_runs_whose_ids_begin_alike_have_directories_of_their_own(tmp_path: Path
     assert directory_of(tmp_path, "m-p-s-x", other).name == "m-p-s-x-aaaaaaaabbbbbbbb"
 
 
-@pytest.mark.guard("mbs/record.py", "checksum is not None and digest(whole)", "digest(whole)")
+@pytest.mark.guard("mbs/storage/record.py", "checksum is not None and digest(whole)", "digest(whole)")
 @pytest.mark.parametrize("release", sorted(path.name for path in Path(__file__).with_name("outputs").iterdir()))
 def test_outputs_of_each_release_are_read(release: str) -> None:
     import mbs

@@ -19,32 +19,33 @@ import torch
 from conftest import Run, random_model, tiny_run
 from runs import QUICK, content, counted, flip, only, started, until
 
-from mbs import pipeline, products
-from mbs.blocks import MemoryBlocks
-from mbs.claims import claim
-from mbs.clean import leftovers
-from mbs.compress import compress_model
-from mbs.corpora.folder import FolderCorpus
+from mbs.cli.clean import leftovers
+from mbs.cli.signals import AGAIN
+from mbs.compression.compress import compress_model
+from mbs.compression.layer_reports import LayerReport
+from mbs.compression.method import Pruner
+from mbs.compression.pruners.sparsegpt import SparseGPT
+from mbs.compression.pruners.wanda import Wanda
+from mbs.compression.sparsity import Unstructured
+from mbs.data.corpora.folder import FolderCorpus
+from mbs.data.sampler import sample_segments
+from mbs.engine import matmul as products
+from mbs.engine.blocks import MemoryBlocks
+from mbs.engine.skeleton import Skeleton
+from mbs.engine.tokenizer import Tokenizer
 from mbs.errors import MbsError
-from mbs.findings import compare_models
-from mbs.interrupt import AGAIN
-from mbs.layers import LayerReport
-from mbs.machine import versions
-from mbs.pruners.base import Pruner
-from mbs.pruners.sparsegpt import SparseGPT
-from mbs.pruners.wanda import Wanda
-from mbs.record import read_record
-from mbs.rerun import lock_of, write_started
-from mbs.sampler import sample_segments
-from mbs.skeleton import Skeleton
-from mbs.sparsity import Unstructured
-from mbs.store import Arrays, Store
-from mbs.tokenizer import Tokenizer
+from mbs.run import pipeline
+from mbs.run.comparison import compare_models
+from mbs.run.environment import versions
+from mbs.run.folder import lock_of, write_started
+from mbs.storage.cache import Arrays, Store
+from mbs.storage.locks import claim
+from mbs.storage.record import read_record
 from mbs.trackers.base import Row
 from mbs.trackers.jsonl import JsonlTracker
 
 
-@pytest.mark.guard("mbs/compress.py", "            put_back(block, arrays, dtype)", "            pass")
+@pytest.mark.guard("mbs/compression/compress.py", "            put_back(block, arrays, dtype)", "            pass")
 @pytest.mark.parametrize("pruner", [["pruner=wanda"], ["pruner=sparsegpt"], ["pruner=sparsegpt", "pruner.exact=true"]])
 def test_a_stopped_compression_goes_on_after_the_last_finished_block(
     run: Run, monkeypatch: pytest.MonkeyPatch, pruner: list[str]
@@ -108,7 +109,7 @@ class Vanishing:
         return make()
 
 
-@pytest.mark.guard("mbs/compress.py", "if block.index in self._taken:", "if False:")
+@pytest.mark.guard("mbs/compression/compress.py", "if block.index in self._taken:", "if False:")
 @pytest.mark.parametrize("pruner", [Wanda(), SparseGPT()])
 def test_blocks_that_vanish_while_they_are_read_are_made_from_dense_weights(
     corpus_folder: Path, tokenizer: Tokenizer, pruner: Pruner
@@ -141,7 +142,7 @@ def test_blocks_that_vanish_while_they_are_read_are_made_from_dense_weights(
     assert [report.errors for report in reports] == [report.errors for report in reports_again]
 
 
-@pytest.mark.guard("mbs/rerun.py", ' - in_use(directory.parent, store, started["id"])', "")
+@pytest.mark.guard("mbs/run/folder.py", ' - in_use(directory.parent, store, started["id"])', "")
 def test_finished_blocks_of_a_run_under_way_stay(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither another run of the same compression, nor the same command, nor mbs-clean takes them away."""
     run(*QUICK)
@@ -177,7 +178,7 @@ def test_leftovers_of_every_attempt_are_removed(run: Run, monkeypatch: pytest.Mo
     assert not any(Path("outputs/.store/block").iterdir())
 
 
-@pytest.mark.guard("mbs/run.py", "with claim(lock_of(store, identity.id)):", "if True:")
+@pytest.mark.guard("mbs/run/execute.py", "with claim(lock_of(store, identity.id)):", "if True:")
 def test_a_run_that_is_being_made_is_left_to_its_maker(
     tmp_path: Path, run: Run, checkpoint: Path, corpus_folder: Path, evaluation_folder: Path
 ) -> None:
@@ -200,7 +201,7 @@ def test_a_run_that_is_being_made_is_left_to_its_maker(
     assert run(*QUICK)[1].splitlines()[-1].startswith("finished before")
 
 
-@pytest.mark.guard("mbs/pipeline.py", "settle(Products.of(", "(Products.of(")
+@pytest.mark.guard("mbs/run/pipeline.py", "settle(Products.of(", "(Products.of(")
 def test_a_later_process_takes_the_products_that_the_first_one_chose(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     here = products.probe(torch.device("cpu"))
     monkeypatch.setattr(products, "_settled", replace(here, bfloat16=not here.bfloat16))
@@ -211,7 +212,7 @@ def test_a_later_process_takes_the_products_that_the_first_one_chose(run: Run, m
     assert [one["numerics"]["bfloat16_products"] for one in made] == 2 * [not here.bfloat16]
 
 
-@pytest.mark.guard("mbs/interrupt.py", "signal.signal(number, _raise)", "pass")
+@pytest.mark.guard("mbs/cli/signals.py", "signal.signal(number, _raise)", "pass")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR2])
 def test_a_signal_ends_a_run_within_seconds(
     tmp_path: Path, checkpoint: Path, corpus_folder: Path, evaluation_folder: Path, number: signal.Signals
@@ -227,14 +228,14 @@ def test_a_signal_ends_a_run_within_seconds(
 
 LONG = """
 import hashlib
-from mbs.interrupt import interruptible
+from mbs.cli.signals import interruptible
 with interruptible(grace=1):
     print("on", flush=True)
     hashlib.pbkdf2_hmac("sha256", b"x", b"y", 300_000_000)
 """
 
 
-@pytest.mark.guard("mbs/interrupt.py", "    watcher.start()", "    watcher.run = None")
+@pytest.mark.guard("mbs/cli/signals.py", "    watcher.start()", "    watcher.run = None")
 def test_a_signal_ends_even_one_long_computation() -> None:
     process = subprocess.Popen([sys.executable, "-c", LONG], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout

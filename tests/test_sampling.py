@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer as Backend
 from tokenizers import processors
 
-from mbs.corpora.base import composed_share
-from mbs.corpora.folder import FolderCorpus
+from mbs.data.corpora.base import composed_share
+from mbs.data.corpora.folder import FolderCorpus
+from mbs.data.languages import LANGUAGES, PAPER_LANGUAGES, checked, extended
+from mbs.data.mixes import Custom, Mbs, Mix, Single, Uniform, apportion, apportion_with_floor, plan
+from mbs.data.sampler import sample_segments, segments, shuffled
+from mbs.data.shares import declare_shares, roots
+from mbs.engine.tokenizer import Tokenizer
 from mbs.errors import MbsError
-from mbs.languages import LANGUAGES, PAPER_LANGUAGES, checked, extended
-from mbs.mixes import Custom, Mbs, Mix, Single, Uniform, apportion, apportion_with_floor, plan
-from mbs.sampler import sample_segments, segments, shuffled
-from mbs.shares import declare_shares, roots
-from mbs.tokenizer import Tokenizer
 
 amounts = st.dictionaries(st.sampled_from(sorted(LANGUAGES)), st.integers(1, 10**12), min_size=1, max_size=20)
 
@@ -36,7 +36,9 @@ def test_the_papers_counts() -> None:
 
 
 @pytest.mark.guard(
-    "mbs/mixes.py", "key=lambda language: (counts[language] - quota[language], language))", "key=lambda language: 0)"
+    "mbs/data/mixes.py",
+    "key=lambda language: (counts[language] - quota[language], language))",
+    "key=lambda language: 0)",
 )
 @given(amounts, st.integers(0, 500), st.randoms())
 def test_counts_sum_and_ignore_key_order(weights: dict[str, int], extra: int, order: random.Random) -> None:
@@ -156,7 +158,7 @@ def test_corpus_reads_both_kinds_of_file(corpus_folder: Path) -> None:
     assert (first.id, first.source, first.text) == ("yo/0", "made", invented("yo", 30, 1))
 
 
-@pytest.mark.guard("mbs/corpora/folder.py", "if not documents:", "if False:")
+@pytest.mark.guard("mbs/data/corpora/folder.py", "if not documents:", "if False:")
 @pytest.mark.parametrize(
     ("files", "words"),
     [({"en.txt": b""}, "en.txt holds no text .0 bytes."), ({"en.txt": b"\xff\xfe"}, "not UTF-8 at byte 0"),
@@ -269,14 +271,16 @@ def test_a_token_that_is_appended_is_no_first_token(backend: Backend) -> None:
     assert Tokenizer(wrapped(copy)).start is None
 
 
-@pytest.mark.guard("mbs/sampler.py", "return sorted(documents, key=key)", "return list(documents)")
+@pytest.mark.guard("mbs/data/sampler.py", "return sorted(documents, key=key)", "return list(documents)")
 def test_known_tokens_for_a_known_seed(tokenizer: Tokenizer, corpus_folder: Path) -> None:
     """The order of documents is a matter of hashes alone: the same on every machine and in every version."""
     order = shuffled(FolderCorpus(corpus_folder).documents("en"), "en", 0)
     assert [document.id for document in order[:4]] == ["en-9", "en-6", "en-38", "en-25"]
 
 
-@pytest.mark.guard("mbs/sampler.py", "raise _too_little(corpus, language, tokenizer, number, count, length)", "break")
+@pytest.mark.guard(
+    "mbs/data/sampler.py", "raise _too_little(corpus, language, tokenizer, number, count, length)", "break"
+)
 def test_too_little_text_says_what_there_is(tokenizer: Tokenizer, tmp_path: Path) -> None:
     (tmp_path / "en.txt").write_text("ba ke ti mo")
     with pytest.raises(MbsError, match=r"en.txt holds \d+ tokens \(1 documents, 11 bytes\), which make 0 segments"):
@@ -286,7 +290,7 @@ def test_too_little_text_says_what_there_is(tokenizer: Tokenizer, tmp_path: Path
 @pytest.mark.skipif(shared("data", "ntrex") is None, reason="needs MBS_SHARED")
 @pytest.mark.parametrize("language", PAPER_LANGUAGES)
 def test_bytes_of_a_real_file_sum_to_its_size(language: str) -> None:
-    from mbs.models import open_tokenizer
+    from mbs.engine.checkpoint import open_tokenizer
 
     folder, model = shared("data", "ntrex"), shared("models", "mini-bloom")
     assert folder

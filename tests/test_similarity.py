@@ -14,10 +14,10 @@ import pytest
 import torch
 from conftest import Command, random_model
 
-from mbs import similarity_cli
+from mbs.cli import similarity as similarity_cli
+from mbs.engine.skeleton import Skeleton
 from mbs.errors import MbsError
-from mbs.similarity import as_published, clustering, language_vectors, similarity_to, standardised
-from mbs.skeleton import Skeleton
+from mbs.evaluation.similarity import as_published, clustering, language_vectors, similarity_to, standardised
 
 Vectors = dict[str, np.ndarray]
 

@@ -18,10 +18,10 @@ from transformers import (
 )
 from transformers.models.auto.modeling_auto import AutoModelForCausalLM
 
-from mbs.blocks import MemoryBlocks
+from mbs.engine.blocks import MemoryBlocks
+from mbs.engine.skeleton import Skeleton
+from mbs.engine.walk import Batch, Hidden
 from mbs.errors import MbsError
-from mbs.skeleton import Skeleton
-from mbs.walk import Batch, Hidden
 
 LONG = 40  # longer than every sliding window in CONFIGS
 

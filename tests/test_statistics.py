@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from mbs.data.shares import declare_shares
 from mbs.errors import MbsError
-from mbs.evaluators.windows import Unit
+from mbs.evaluation.windows import Unit
 from mbs.metrics import (
     Deltas,
     Estimate,
@@ -55,7 +56,6 @@ from mbs.metrics import (
     worst_harm,
 )
 from mbs.metrics.selection import inflation, worst_on_other_cells
-from mbs.shares import declare_shares
 
 UNITS = (Unit("a", "", 10, 40, 20), Unit("b", "", 30, 60, 30))
 INDICES: list[Callable[[list[float]], float]] = [gini, jain, atkinson, theil]

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mbs.claims import Claimed, claim, is_claimed, owner_of
-from mbs.digests import PACKAGE, digest, digest_file, source_digest
 from mbs.errors import MbsError
-from mbs.paths import write_whole
-from mbs.record import begin, missing_file, read_record, write_record
-from mbs.store import Arrays, Store
+from mbs.storage.cache import Arrays, Store
+from mbs.storage.digests import PACKAGE, digest, digest_file, source_digest
+from mbs.storage.files import write_whole
+from mbs.storage.locks import Claimed, claim, is_claimed, owner_of
+from mbs.storage.record import begin, missing_file, read_record, write_record
 
 
 def ones() -> Arrays:
@@ -27,7 +27,7 @@ def ones() -> Arrays:
 
 
 @pytest.mark.guard(
-    "mbs/store.py", 'if hashlib.file_digest(stream, "sha256").hexdigest().encode() == checksum:', "if checksum:"
+    "mbs/storage/cache.py", 'if hashlib.file_digest(stream, "sha256").hexdigest().encode() == checksum:', "if checksum:"
 )
 @settings(max_examples=60)
 @given(st.data())
@@ -93,12 +93,12 @@ def test_an_unreadable_stage_is_one_line(tmp_path: Path) -> None:
         store.held("s", {})
 
 
-@pytest.mark.guard("mbs/store.py", ', "ctime_ns": seen.st_ctime_ns', "")
+@pytest.mark.guard("mbs/storage/cache.py", ', "ctime_ns": seen.st_ctime_ns', "")
 def test_a_changed_file_has_another_digest_though_size_and_time_are_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mbs.store.SETTLED", 0)
-    monkeypatch.setattr("mbs.store.SMALL", 0)
+    monkeypatch.setattr("mbs.storage.cache.SETTLED", 0)
+    monkeypatch.setattr("mbs.storage.cache.SMALL", 0)
     store = Store(tmp_path / "store")
     file = tmp_path / "weights"
     file.write_bytes(b"0" * 1000)
@@ -113,9 +113,9 @@ def test_a_changed_file_has_another_digest_though_size_and_time_are_kept(
     assert store.digest_of(file) == digest_file(file) != before
 
 
-@pytest.mark.guard("mbs/store.py", " or abs(time.time_ns() - seen.st_ctime_ns) < SETTLED", "")
+@pytest.mark.guard("mbs/storage/cache.py", " or abs(time.time_ns() - seen.st_ctime_ns) < SETTLED", "")
 def test_a_file_that_may_still_change_is_not_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mbs.store.SMALL", 0)
+    monkeypatch.setattr("mbs.storage.cache.SMALL", 0)
     store = Store(tmp_path / "store")
     file = tmp_path / "a"
     file.write_bytes(b"1")
@@ -124,22 +124,22 @@ def test_a_file_that_may_still_change_is_not_remembered(tmp_path: Path, monkeypa
 
 
 def test_large_files_are_digested_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mbs.store.SETTLED", 0)
-    monkeypatch.setattr("mbs.store.SMALL", 0)
+    monkeypatch.setattr("mbs.storage.cache.SETTLED", 0)
+    monkeypatch.setattr("mbs.storage.cache.SMALL", 0)
     read: list[Path] = []
 
     def counted(file: Path) -> str:
         read.append(file)
         return digest_file(file)
 
-    monkeypatch.setattr("mbs.store.digest_file", counted)
+    monkeypatch.setattr("mbs.storage.cache.digest_file", counted)
     file = tmp_path / "a"
     file.write_bytes(b"1")
     assert Store(tmp_path / "store").digest_of(file) == Store(tmp_path / "store").digest_of(file)
     assert read == [file]
 
 
-@pytest.mark.guard("mbs/paths.py", "os.replace(temporary, path)", "path.write_bytes(temporary.read_bytes())")
+@pytest.mark.guard("mbs/storage/files.py", "os.replace(temporary, path)", "path.write_bytes(temporary.read_bytes())")
 def test_a_file_is_replaced_and_never_rewritten(tmp_path: Path) -> None:
     file = tmp_path / "a"
     write_whole(file, b"old")
@@ -157,7 +157,7 @@ def start(code: str, *arguments: object) -> subprocess.Popen[str]:
 CLAIM = """
 import sys, time
 from pathlib import Path
-from mbs.claims import Claimed, claim
+from mbs.storage.locks import Claimed, claim
 try:
     with claim(Path(sys.argv[1])):
         print("mine", flush=True)
@@ -167,7 +167,9 @@ except Claimed as claimed:
 """
 
 
-@pytest.mark.guard("mbs/claims.py", "lock.acquire(timeout=PATIENCE if wait else TRY, poll_interval=POLL)", "pass")
+@pytest.mark.guard(
+    "mbs/storage/locks.py", "lock.acquire(timeout=PATIENCE if wait else TRY, poll_interval=POLL)", "pass"
+)
 def test_of_64_claimants_one_wins(tmp_path: Path) -> None:
     go = tmp_path / "go"
     code = "import os, sys, time\nwhile not os.path.exists(sys.argv[3]): time.sleep(0.01)\n" + CLAIM
@@ -188,7 +190,7 @@ def test_of_64_claimants_one_wins(tmp_path: Path) -> None:
             process.communicate()
 
 
-@pytest.mark.guard("mbs/claims.py", "name.unlink()", "pass")
+@pytest.mark.guard("mbs/storage/locks.py", "name.unlink()", "pass")
 def test_a_dead_owner_is_taken_over_and_a_done_one_leaves_nothing(tmp_path: Path) -> None:
     file = tmp_path / "a.lock"
     process = start(CLAIM, file, 60)
@@ -212,7 +214,7 @@ MAKE = """
 import sys, time
 import numpy as np
 from pathlib import Path
-from mbs.store import Store
+from mbs.storage.cache import Store
 def make():
     print("making", flush=True)
     time.sleep(float(sys.argv[2]))
@@ -223,7 +225,7 @@ print(store.stage("s", {}, make)["x"].tolist(), flush=True)
 
 
 @pytest.mark.guard(
-    "mbs/store.py", "return found if found is not None else self._keep(name, inputs, make())",
+    "mbs/storage/cache.py", "return found if found is not None else self._keep(name, inputs, make())",
     "return self._keep(name, inputs, make())",
 )  # fmt: skip
 def test_a_stage_that_is_being_made_is_waited_for(tmp_path: Path) -> None:
@@ -257,7 +259,7 @@ def written(tmp_path: Path) -> Path:
     return tmp_path / "result.json"
 
 
-@pytest.mark.guard("mbs/record.py", "if checksum is not None and digest(whole) != checksum:", "if False:")
+@pytest.mark.guard("mbs/storage/record.py", "if checksum is not None and digest(whole) != checksum:", "if False:")
 def test_a_record_that_is_not_what_was_written_is_seen(tmp_path: Path) -> None:
     file = written(tmp_path)
     record = read_record(tmp_path)
@@ -274,7 +276,7 @@ def test_a_record_that_is_not_what_was_written_is_seen(tmp_path: Path) -> None:
     assert read_record(tmp_path) is None
 
 
-@pytest.mark.guard("mbs/record.py", ' and digest_of(file) != held["sha256"]', " and False")
+@pytest.mark.guard("mbs/storage/record.py", ' and digest_of(file) != held["sha256"]', " and False")
 def test_files_beside_a_record_are_checked(tmp_path: Path) -> None:
     written(tmp_path)
     record = read_record(tmp_path)

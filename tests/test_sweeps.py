@@ -17,10 +17,12 @@ from hydra.errors import ConfigCompositionException
 from omegaconf import OmegaConf, open_dict
 from runs import QUICK, only
 
-from mbs import findings, pipeline, sweeps
+from mbs.cli import sweeps
+from mbs.cli.sweeps import composed_once
 from mbs.errors import MbsError
-from mbs.paths import config_folder
-from mbs.sweeps import composed_once
+from mbs.run import comparison as findings
+from mbs.run import pipeline
+from mbs.storage.files import config_folder
 
 
 def test_a_sweep_gives_every_job_its_own_directory(run: Run) -> None:
@@ -53,11 +55,11 @@ def test_a_sweep_composes_every_job_once(run: Run, monkeypatch: pytest.MonkeyPat
         ("mbs", 0), ("mbs", 1), ("uniform", 0), ("uniform", 1)]  # fmt: skip
 
 
-@pytest.mark.guard("mbs/sweeps.py", "if key not in read:", "if True:")
+@pytest.mark.guard("mbs/cli/sweeps.py", "if key not in read:", "if True:")
 def test_a_file_edited_while_a_sweep_runs_changes_none_of_its_jobs(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     mine = Path("own/mix/mine.yaml")
     mine.parent.mkdir(parents=True)
-    mine.write_text("_target_: mbs.mixes.Single\nlanguage: en\nname: mine\n")
+    mine.write_text("_target_: mbs.data.mixes.Single\nlanguage: en\nname: mine\n")
     original = findings.compare_models
 
     def editing(*given: Any) -> Any:
@@ -74,7 +76,7 @@ def test_a_file_edited_while_a_sweep_runs_changes_none_of_its_jobs(run: Run, mon
     assert json.loads((only(Path("next")) / "result.json").read_text())["config"]["mix"]["language"] == "sw"
 
 
-@pytest.mark.guard("mbs/sweeps.py", "copy.deepcopy(_kept(merged", "(_kept(merged")
+@pytest.mark.guard("mbs/cli/sweeps.py", "copy.deepcopy(_kept(merged", "(_kept(merged")
 def test_what_a_sweep_composes_is_what_hydra_composes() -> None:
     jobs = (
         ["seed=1"],
@@ -103,7 +105,7 @@ def test_what_a_sweep_composes_is_what_hydra_composes() -> None:
     assert len(set(plain)) == len(jobs) - 1
 
 
-@pytest.mark.guard("mbs/sweeps.py", "return made.pop(key)", "return made[key]")
+@pytest.mark.guard("mbs/cli/sweeps.py", "return made.pop(key)", "return made[key]")
 def test_a_sweep_with_the_same_job_twice_ends(run: Run) -> None:
     code, out, err = run("-m", *QUICK, "seed=7,7,8")
     assert (code, err) == (0, "")
@@ -111,7 +113,7 @@ def test_a_sweep_with_the_same_job_twice_ends(run: Run) -> None:
     assert out.count("finished before") == 1
 
 
-@pytest.mark.guard("mbs/cli.py", "traceback.clear_frames(found.__traceback__)", "pass")
+@pytest.mark.guard("mbs/cli/main.py", "traceback.clear_frames(found.__traceback__)", "pass")
 def test_a_failing_job_of_a_sweep_keeps_nothing_alive(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     held: list[weakref.ref[Any]] = []
 

@@ -15,15 +15,15 @@ import pytest
 import torch
 from conftest import invented, random_model, shared
 
-from mbs.blocks import MemoryBlocks
+from mbs.engine.blocks import MemoryBlocks
+from mbs.engine.skeleton import Skeleton
+from mbs.engine.tokenizer import Tokenizer
 from mbs.errors import MbsError
+from mbs.evaluation.tasks.benchmarks import BENCHMARKS, PAPER
+from mbs.evaluation.tasks.harness import Answers, harness_task, quiet, score_tasks
+from mbs.evaluation.tasks.rows import read_file
+from mbs.evaluation.tasks.suite import Tasks, TaskText, load_spec
 from mbs.metrics.answers import calibration_error, compare_answers
-from mbs.skeleton import Skeleton
-from mbs.tasks.benchmarks import BENCHMARKS, PAPER
-from mbs.tasks.harness import Answers, harness_task, quiet, score_tasks
-from mbs.tasks.rows import read_file
-from mbs.tasks.suite import Tasks, TaskText, load_spec
-from mbs.tokenizer import Tokenizer
 
 CHOICES = {"text": ["one", "two", "three"], "label": ["A", "B", "C"]}
 # One right row of every benchmark in its own fields, as on the hub.
@@ -165,7 +165,7 @@ def test_what_is_greedy_is_found(tokenizer: Tokenizer) -> None:
     from lm_eval.api.instance import Instance
     from lm_eval.models.huggingface import HFLM
 
-    from mbs.tasks.scorer import WalkLM
+    from mbs.evaluation.tasks.scorer import WalkLM
 
     model = random_model("bloom")
     skeleton = Skeleton(model)
@@ -190,7 +190,7 @@ def test_the_same_tokens_divided_elsewhere_are_other_questions(tokenizer: Tokeni
     """lm-eval 0.4.13 mixes these up in its one pass for answers of a single token; asked one by one it does not."""
     from lm_eval.models.huggingface import HFLM
 
-    from mbs.tasks.scorer import WalkLM
+    from mbs.evaluation.tasks.scorer import WalkLM
 
     model = random_model("bloom")
     skeleton = Skeleton(model)
@@ -226,8 +226,8 @@ def test_two_models_do_not_share_answers(tokenizer: Tokenizer) -> None:
     assert (first == again).all()
 
 
-@pytest.mark.guard("mbs/tasks/harness.py", "random.setstate(state)", "pass")
-@pytest.mark.guard("mbs/tasks/harness.py", "with torch.random.fork_rng(devices):", "if True:")
+@pytest.mark.guard("mbs/evaluation/tasks/harness.py", "random.setstate(state)", "pass")
+@pytest.mark.guard("mbs/evaluation/tasks/harness.py", "with torch.random.fork_rng(devices):", "if True:")
 def test_scoring_leaves_no_trace(
     tokenizer: Tokenizer, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -336,7 +336,7 @@ def test_a_prompts_digest_is_the_same_in_every_process() -> None:
     import sys
 
     code = (
-        "from mbs.tasks.suite import TaskText; from mbs.tasks.benchmarks import BENCHMARKS;"
+        "from mbs.evaluation.tasks.suite import TaskText; from mbs.evaluation.tasks.benchmarks import BENCHMARKS;"
         "print([TaskText(BENCHMARKS[f], l, '', ()).spec_digest for f, l in (('xnli', 'yo'), ('xcopa', 'sw'))])"
     )
     here = [text_of(family, language).spec_digest for family, language in (("xnli", "yo"), ("xcopa", "sw"))]

@@ -7,10 +7,10 @@ from conftest import SYLLABLES, invented, wrapped
 from tokenizers import Tokenizer as Backend
 from tokenizers import decoders, models, pre_tokenizers
 
+from mbs.data.languages import LANGUAGES
+from mbs.engine.tokenizer import Tokenizer
 from mbs.errors import MbsError
-from mbs.languages import LANGUAGES
-from mbs.tokenization import tokenization, tokenizations
-from mbs.tokenizer import Tokenizer
+from mbs.evaluation.fertility import tokenization, tokenizations
 
 SPECIAL = ["<unk>", "<s>", "</s>", "<pad>"]
 

@@ -25,15 +25,15 @@ import plain
 import torch
 from transformers import AutoModelForCausalLM, BloomConfig, LlamaConfig, PreTrainedModel
 
-import mbs.compress
+import mbs.compression.compress
 from mbs import Magnitude, MemoryBlocks, Skeleton, SparseGPT, Unstructured, Wanda, compress_model
-from mbs.gather import Gathering
-from mbs.gram import Gram
-from mbs.moments import SiteMoments
-from mbs.products import probe, using
-from mbs.pruners.base import Pruner
-from mbs.sampler import CalibrationSet
-from mbs.walk import Hidden
+from mbs.compression.gather import Gathering
+from mbs.compression.gram import Gram
+from mbs.compression.method import Pruner
+from mbs.compression.moments import SiteMoments
+from mbs.data.sampler import CalibrationSet
+from mbs.engine.matmul import probe, using
+from mbs.engine.walk import Hidden
 
 HERE = Path(__file__).parent
 SEQUENCES, LENGTH, HIDDEN, BLOCKS, WIDE, VOCABULARY, THREADS = 32, 1024, 1024, 4, 2816, 1000, 2
@@ -181,7 +181,7 @@ def breakdown(shape: str, method: str) -> dict[str, float]:
     timed(Gram, "add", "Gram products")
     timed(Gram, "factor", "factorisation")
     timed(Gram, "energy", "reconstruction errors")
-    timed(mbs.compress, "relative_errors", "reconstruction errors")
+    timed(mbs.compression.compress, "relative_errors", "reconstruction errors")
     timed(type(PRUNERS[method]), "solve", "solving with factorisation")
     timed(Hidden, "advance", "second pass")
     whole = ours(shape, method, {})

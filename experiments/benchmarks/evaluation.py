@@ -22,9 +22,9 @@ from transformers import AutoModelForCausalLM, BloomConfig, PreTrainedModel, Pre
 from transformers.utils import logging
 
 from mbs import MemoryBlocks, Skeleton, score_text
-from mbs.corpora.base import Document
-from mbs.evaluators.windows import LanguageText, by_document
-from mbs.tokenizer import Tokenizer
+from mbs.data.corpora.base import Document
+from mbs.engine.tokenizer import Tokenizer
+from mbs.evaluation.windows import LanguageText, by_document
 
 HERE = Path(__file__).parent
 VOCABULARY, HIDDEN, HEADS, LENGTH, DOCUMENTS, WINDOWS = 250_880, 1024, 16, 2048, 2, 2

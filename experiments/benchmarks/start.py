@@ -17,11 +17,12 @@ REACHED = 42  # the exit code of a process that came as far as it was to come
 FLOOR = f"import os, torch, transformers.modeling_utils, hydra; os._exit({REACHED})"
 UNTIL_THE_FIRST_BATCH = f"""
 import os
-from mbs import cli, log
+from mbs.cli import main as cli
+from mbs.run import log
 
 def stage(self, name, original=log.Log.stage):
     if name == "compress":  # not sooner, or torch would be imported in another way than by mbs itself
-        from mbs import compress
+        from mbs.run.compressed import compress
         compress._Compress.at = lambda *_: os._exit({REACHED})
     return original(self, name)
 

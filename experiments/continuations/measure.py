@@ -16,13 +16,13 @@ from mbs import (
     open_model,
     open_tokenizer,
 )
-from mbs.continuations import Writing, judge, prompts, references, write
-from mbs.corpora.base import Corpus
-from mbs.identify import Identifier
-from mbs.languages import LANGUAGES
-from mbs.models import stored_dtype
-from mbs.process import one_thread
-from mbs.tokenization import WITHOUT_SPACES
+from mbs.data.corpora.base import Corpus
+from mbs.data.languages import LANGUAGES
+from mbs.engine.checkpoint import stored_dtype
+from mbs.engine.switches import one_thread
+from mbs.evaluation.continuations import Writing, judge, prompts, references, write
+from mbs.evaluation.fertility import WITHOUT_SPACES
+from mbs.evaluation.language_id import Identifier
 
 PROMPTS, LENGTH, NEW_TOKENS = 40, 32, 64
 WORDS, SNIPPETS = (5, 10, 15, 30), 300

@@ -16,7 +16,7 @@ from mbs import open_model, open_tokenizer
 from mbs.demo.corpus import documents
 from mbs.demo.inference import LABELS, items, prompt
 from mbs.demo.lexicon import load
-from mbs.models import CHECKPOINTS
+from mbs.engine.checkpoint import CHECKPOINTS
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "demo_world"))
 from ngrams import perplexity

@@ -14,11 +14,11 @@ from text import SPECIAL, VOCABULARY, stream, train_tokenizer
 from torch.nn import functional as F
 from transformers import BloomConfig, BloomForCausalLM, PreTrainedTokenizerFast
 
+from mbs.data.languages import LANGUAGES
 from mbs.demo import lexicon
 from mbs.demo.corpus import documents
 from mbs.demo.lexicon import languages
-from mbs.digests import digest, digest_files
-from mbs.languages import LANGUAGES
+from mbs.storage.digests import digest, digest_files
 
 SMOOTHING = 0.4  # shares are ROOTS bytes to this power
 WIDTH, BLOCKS, HEADS = 192, 4, 4

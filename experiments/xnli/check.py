@@ -18,9 +18,9 @@ from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
 from mbs import MemoryBlocks, Skeleton, open_model, open_tokenizer
-from mbs.models import ModelSource
-from mbs.tasks.harness import Answers, quiet, score_tasks
-from mbs.tasks.suite import Tasks, TaskText
+from mbs.engine.checkpoint import ModelSource
+from mbs.evaluation.tasks.harness import Answers, quiet, score_tasks
+from mbs.evaluation.tasks.suite import Tasks, TaskText
 
 
 def plain(folder: Path, texts: list[TaskText], batch: int) -> dict[str, float]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mbs.languages import Language
+from mbs.data.languages import Language
+from mbs.data.shares import Shares
 from mbs.metrics.dependence import Correlation, spearman
 from mbs.metrics.groups import GroupChange, relative_change, resource_buckets
 from mbs.metrics.harms import LanguageResult
-from mbs.shares import Shares
 
 
 @dataclass(frozen=True)

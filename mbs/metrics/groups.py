@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from mbs.data.shares import Shares
 from mbs.errors import MbsError
-from mbs.shares import Shares
 
 HIGH, MEDIUM = 0.05, 0.01
 UNDECLARED = "undeclared"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mbs.errors import MbsError
-from mbs.evaluators.windows import Unit
+from mbs.evaluation.windows import Unit
 from mbs.metrics.answers import Change
 from mbs.metrics.estimates import Interval, interval
 from mbs.metrics.intervals import Deltas, harm_estimate

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mbs.data.shares import Shares
 from mbs.metrics.crossfit import Tail, cvar_harm, worst_harm
 from mbs.metrics.disparity import cvar, gap, gini, jain, mean, standard_deviation, weighted_mean, worst
 from mbs.metrics.estimates import Interval, interval
 from mbs.metrics.harms import LanguageResult
 from mbs.metrics.intervals import Deltas, mean_estimate
-from mbs.shares import Shares
 
 
 @dataclass(frozen=True)

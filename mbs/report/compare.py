@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from mbs.digests import digest
+from mbs.data.languages import LANGUAGES
 from mbs.errors import MbsError
-from mbs.languages import LANGUAGES
+from mbs.evaluation.tasks.rows import GENERATED as GENERATED_ROWS
 from mbs.metrics import Deltas, Estimate, Interval, cvar_harm, harm_estimate, interval, mean_estimate, worst_harm
-from mbs.record import RESULT, read_record
-from mbs.tasks.rows import GENERATED as GENERATED_ROWS
+from mbs.storage.digests import digest
+from mbs.storage.record import RESULT, read_record
 
 GENERATED = "generated text; says nothing about the real languages"
 # What may differ between runs of one condition.
@@ -176,7 +176,7 @@ def is_generated(result: Mapping[str, Any]) -> bool:
     if "evaluation" in result:
         return result["evaluation"]["text"].get("kind") == "generated" or GENERATED_ROWS in result["evaluation"]["rows"]
     corpus = (result["config"].get("evaluation") or {}).get("corpus") or {}
-    return str(corpus.get("_target_", "")).startswith("mbs.corpora.demo.")
+    return str(corpus.get("_target_", "")).startswith("mbs.data.corpora.demo.")
 
 
 def _group(runs: Sequence[Run]) -> Group:

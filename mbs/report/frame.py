@@ -7,9 +7,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from mbs.digests import digest
 from mbs.metrics import Interval
 from mbs.report.compare import Group, Runs, groups, read_runs
+from mbs.storage.digests import digest
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,9 +13,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from mbs.paths import write_whole
-from mbs.similarity import Clustering, Similarity
+from mbs.errors import MbsError
+from mbs.evaluation.similarity import Clustering, Similarity
+from mbs.run.survey import Survey, as_json
+from mbs.storage.digests import strict_json
+from mbs.storage.files import write_whole
 
+TITLES = {"published": "squared feature norms, as published", "standardised": "norms, standardised per dimension"}
 CELL = 0.36  # inches: a two-digit number of 7 points fits
 TREE = 1.3  # inches
 
@@ -26,6 +31,20 @@ class Panel:
     title: str
     similarity: Similarity
     clustering: Clustering
+
+
+def write(found: Survey) -> None:
+    """The picture, the tidy table, and last, as the mark that all is there, `similarity.json`."""
+    directory = found.directory
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MbsError(f"outputs={directory.parent}: {error.strerror}", "a folder that can be written") from error
+    (directory / "similarity.json").unlink(missing_ok=True)
+    panels = [Panel(TITLES[name], similarity, merged) for name, (similarity, merged) in found.measures.items()]
+    draw(panels, directory / "similarity.png")
+    write_whole(directory / "similarity.csv", _table(found).encode())
+    write_whole(directory / "similarity.json", strict_json(as_json(found), indent=1).encode())
 
 
 def draw(panels: Sequence[Panel], file: Path) -> None:
@@ -117,3 +136,16 @@ def show(measures: Mapping[str, tuple[Similarity, Clustering]], console: Console
 def _cell(similarity: Similarity, language: str, other: str) -> str:
     at = similarity.languages.index(language), similarity.languages.index(other)
     return f"{other:7} {similarity.cosine[at]:6.3f}"
+
+
+def _table(found: Survey) -> str:
+    """One row per ordered pair of languages and measure."""
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(("measure", "language", "other", "cosine", "angle", "distance"))
+    for name, (similarity, _) in found.measures.items():
+        matrices = (similarity.cosine, similarity.angle, similarity.distance)
+        for i, one in enumerate(similarity.languages):
+            for j, other in enumerate(similarity.languages):
+                rows.writerow((name, one, other, *(repr(float(matrix[i, j])) for matrix in matrices)))
+    return text.getvalue()

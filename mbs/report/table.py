@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from mbs.languages import LANGUAGES
+from mbs.data.languages import LANGUAGES
 from mbs.metrics import holm
 from mbs.metrics.accuracy import FEWEST_ITEMS
 from mbs.report.compare import GENERATED, is_generated

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from mbs.digests import strict_json
-from mbs.paths import unwritable
+from mbs.storage.digests import strict_json
+from mbs.storage.files import unwritable
 from mbs.trackers.base import Row, RunInfo
 
 

@@ -1,0 +1,1 @@
+"""Compression: weights and the moments of their inputs in, new weights out."""

@@ -1,0 +1,1 @@
+"""Data: text per language, from a corpus to rows of calibration tokens."""

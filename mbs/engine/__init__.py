@@ -1,0 +1,1 @@
+"""The engine: any causal language model, run block by block."""

@@ -1,0 +1,1 @@
+"""Runs: one run from its settings to its result."""

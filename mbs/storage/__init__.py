@@ -1,0 +1,1 @@
+"""Storage: files that survive a crash, and results that are made once."""
