@@ -39,6 +39,7 @@ torch.set_num_threads(1)
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
+ROOT = Path(__file__).resolve().parent.parent
 SYLLABLES = {
     "en": ["ba", "ke", "ti", "mo", "ru", "san", "del", "for", "ing", "the"],
     "fr": ["ça", "été", "où", "bon", "jour", "mer", "voi", "là", "et", "ne"],

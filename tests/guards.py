@@ -31,13 +31,13 @@ class Guard:
 def guards() -> list[Guard]:
     """All of them, read from the tests' sources."""
     found = []
-    for file in sorted(ROOT.glob("tests/test_*.py")):
+    for file in sorted(ROOT.glob("tests/**/test_*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             for mark in node.decorator_list if isinstance(node, ast.FunctionDef) else ():
                 if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.guard":
                     assert isinstance(node, ast.FunctionDef)
                     name, line, without = (ast.literal_eval(value) for value in mark.args)
-                    found.append(Guard(f"tests/{file.name}::{node.name}", name, line, without))
+                    found.append(Guard(f"{file.relative_to(ROOT)}::{node.name}", name, line, without))
     return found
 
 

@@ -1,7 +1,7 @@
 """A run that is killed at any moment goes on with the same command, and ends with the same bits.
 
-`MBS_KILLS=50 pytest -n 0 -s tests/test_crash.py` kills more often and shows when and in what; MBS_KILL_SEED repeats;
-MBS_DEVICE=cuda does it on a GPU.
+`MBS_KILLS=50 pytest -n 0 -s tests/run/test_crash.py` kills more often and shows when and in what;
+MBS_KILL_SEED repeats; MBS_DEVICE=cuda does it on a GPU.
 """
 
 from __future__ import annotations

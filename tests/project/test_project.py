@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import ROOT
 from guards import guards
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
@@ -28,8 +29,6 @@ from mbs.storage.files import config_folder, slug, write_whole
 from mbs.trackers.base import NoTracker, RunInfo
 from mbs.trackers.guard import Guarded
 from mbs.trackers.wandb import WandbTracker, default_mode
-
-ROOT = Path(__file__).resolve().parent.parent
 
 # Imports go down this list only.
 ROOMS = ["demo", "errors", "storage", "engine", "data", "compression", "evaluation", "metrics", "trackers", "run",

@@ -13,7 +13,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import torch
-from conftest import invented, random_model, shared
+from conftest import ROOT, invented, random_model, shared
 
 from mbs.engine.blocks import MemoryBlocks
 from mbs.engine.skeleton import Skeleton
@@ -341,7 +341,7 @@ def test_a_prompts_digest_is_the_same_in_every_process() -> None:
     )
     here = [text_of(family, language).spec_digest for family, language in (("xnli", "yo"), ("xcopa", "sw"))]
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
-                           cwd=Path(__file__).parent.parent)  # fmt: skip
+                           cwd=ROOT)  # fmt: skip
     assert ended.stdout.strip() == repr(here)
     assert len(set(here)) == 2
 
