@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -199,6 +200,27 @@ def tiny_run(checkpoint: Path, corpus: Path, evaluation: Path) -> list[str]:
         f"model.path={checkpoint}", f"model.shares={checkpoint / 'training.json'}", f"corpus.path={corpus}",
         f"evaluation.path={evaluation}", "calibration.segments=12", "calibration.length=24", "tracker=none",
     ]  # fmt: skip
+
+
+@pytest.fixture
+def bare_run(command: Command, checkpoint: Path, corpus_folder: Path) -> Run:
+    """`mbs` on a tiny model; the evaluation is the caller's."""
+    from mbs.cli import main as cli
+
+    common = [
+        f"model.path={checkpoint}", f"model.shares={checkpoint / 'training.json'}", f"corpus.path={corpus_folder}",
+        "calibration.segments=12", "calibration.length=24", "tracker=none",
+    ]  # fmt: skip
+    return lambda *overrides: command(cli.main, [*common, *overrides])
+
+
+@pytest.fixture(scope="session")
+def quiet_imports() -> None:
+    """What lm-eval's imports warn of is no matter of ours."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import lm_eval.evaluator
+        import lm_eval.models.huggingface  # noqa: F401
 
 
 @pytest.fixture

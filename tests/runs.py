@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 import sys
 import time
@@ -29,6 +30,27 @@ VARYING = ("seconds", "peak_memory_bytes", "checksum")  # of a result: what diff
 def only(outputs: Path = Path("outputs")) -> Path:
     (found,) = outputs.glob("tiny_bloom-*/result.json")
     return found.parent
+
+
+def folder_of(pattern: str = "tiny_bloom-*") -> Path:
+    """The one folder of outputs whose name fits."""
+    (found,) = Path("outputs").glob(pattern)
+    return found
+
+
+def result_of(pattern: str = "tiny_bloom-*") -> dict[str, Any]:
+    """The result in that folder, read as strict JSON."""
+    text = (folder_of(pattern) / "result.json").read_text()
+    loaded: dict[str, Any] = json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
+    return loaded
+
+
+def one_line(code: int, out: str, err: str) -> str:
+    """What was said of a mistake, which is one line."""
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert err.startswith("mbs: ")
+    return err
 
 
 def content(directory: Path) -> tuple[dict[str, Any], dict[str, str]]:
@@ -83,6 +105,12 @@ def counted(monkeypatch: pytest.MonkeyPatch, done: list[str]) -> None:
 def started(words: list[str], folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-m", "mbs", *words], cwd=folder, stdout=subprocess.PIPE,
                             stderr=subprocess.PIPE, text=True, start_new_session=True)  # fmt: skip
+
+
+def process_of(code: str, *arguments: object) -> subprocess.Popen[str]:
+    """A process of its own that runs this code."""
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
 def until(found: Callable[[], Any], seconds: float = 60) -> Any:

@@ -1,4 +1,4 @@
-"""Masks are exact, and the whole compression equals a naive one on the unmodified model."""
+"""Pruners on whole models: what stays is untouched, and what cannot be pruned is refused."""
 
 from __future__ import annotations
 
@@ -10,90 +10,23 @@ import numpy as np
 import pytest
 import torch
 from conftest import CONFIGS, VOCABULARY, random_model
-from hypothesis import given
-from hypothesis import strategies as st
+from pruning import HALF
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from mbs.compression.compress import compress_model
-from mbs.compression.layer_reports import LayerReport, achieved, mask_positions
-from mbs.compression.method import Pruner
-from mbs.compression.moments import SiteMoments
+from mbs.compression.compress import as_stored, compress_model
+from mbs.compression.layer_reports import LayerReport, achieved
+from mbs.compression.method import Pruner, Solution
 from mbs.compression.pruners.magnitude import Magnitude
-from mbs.compression.pruners.masks import drop_smallest, keep_mask
 from mbs.compression.pruners.none import Keep
+from mbs.compression.pruners.sparsegpt import SparseGPT
 from mbs.compression.pruners.wanda import Wanda
 from mbs.compression.sparsity import Dense, NOfM, Sparsity, Unstructured
 from mbs.data.sampler import CalibrationSet
 from mbs.engine.blocks import MemoryBlocks
 from mbs.engine.skeleton import Skeleton
 from mbs.errors import MbsError
-
-matrices = st.tuples(st.integers(1, 6), st.integers(1, 24), st.integers(0, 5)).map(
-    lambda shape: torch.randint(0, 2 + 3 * shape[2], shape[:2], generator=torch.Generator().manual_seed(sum(shape)))
-)
-ratios = st.decimals(0, Decimal("0.99"), places=2)
-
-
-@given(matrices, st.data())
-def test_drop_smallest_is_a_stable_sort(scores: Tensor, data: st.DataObject) -> None:
-    count = data.draw(st.integers(0, scores.shape[1]))
-    mask = drop_smallest(scores.float(), count)
-    order = scores.float().argsort(dim=1, stable=True)
-    expected = torch.ones_like(mask).scatter(1, order[:, :count], torch.zeros_like(mask))
-    assert torch.equal(mask, expected)
-
-
-@given(matrices, ratios)
-def test_counts_come_from_the_decimal_string(scores: Tensor, ratio: Decimal) -> None:
-    sparsity = Unstructured(float(ratio))
-    per_row = keep_mask(scores.float(), sparsity, per_row=True)
-    assert ((~per_row).sum(dim=1) == int(scores.shape[1] * ratio)).all()
-    whole = keep_mask(scores.float(), sparsity, per_row=False)
-    assert int((~whole).sum()) == int(scores.numel() * ratio)
-
-
-@given(st.integers(1, 5), st.integers(1, 4), st.integers(1, 8), st.data())
-def test_n_of_m_holds_in_every_group(rows: int, groups: int, m: int, data: st.DataObject) -> None:
-    n = data.draw(st.integers(1, m))
-    scores = torch.randint(0, 4, (rows, groups * m), generator=torch.Generator().manual_seed(rows * groups)).float()
-    mask = keep_mask(scores, NOfM(n, m), per_row=True)
-    assert (mask.reshape(rows, groups, m).sum(dim=2) == n).all()
-
-
-def test_float_arithmetic_would_lose_one() -> None:
-    assert int(100 * 0.29) == 28
-    assert Unstructured(0.29).count(100) == 29
-    assert Unstructured("0.625").count(8) == 5
-
-
-@pytest.mark.parametrize(
-    ("ratio", "words"),
-    [(1.01, "0 up to but not"), (50, "try sparsity.ratio=0.5"), (-0.1, "expected"), ("half", "expected"),
-     (1, "expected"), (float("nan"), "expected")],
-)  # fmt: skip
-def test_bad_ratios_name_the_key(ratio: Any, words: str) -> None:
-    with pytest.raises(MbsError, match=r"sparsity\.ratio=") as caught:
-        Unstructured(ratio)
-    assert words in str(caught.value)
-
-
-@pytest.mark.parametrize(("n", "m"), [(0, 4), (5, 4), (True, 4), (2.0, 4)])
-def test_bad_patterns_are_refused(n: Any, m: Any) -> None:
-    with pytest.raises(MbsError, match="0 < n <= m"):
-        NOfM(n, m)
-
-
-def test_moments_add_up_per_language() -> None:
-    X = torch.randn(4, 7, 5, generator=torch.Generator().manual_seed(0))
-    moments = SiteMoments(frozenset({"sq"}), "site", 2, 5, torch.device("cpu"), "none")
-    moments.add(X[:3], [0, 1, 0])
-    moments.add(X[3:], [1])
-    expected = X.double().square().sum(dim=1)
-    assert torch.allclose(moments.of(0).sq, expected[[0, 2]].sum(0), rtol=1e-6)
-    assert torch.allclose(moments.mix().sq, moments.of(0).sq + moments.of(1).sq, rtol=1e-12)
-    assert (moments.of(0).tokens, moments.of(1).tokens, moments.mix().tokens) == (14, 14, 28)
 
 
 def calibration_rows(rows: int = 6, length: int = 24) -> CalibrationSet:
@@ -217,9 +150,30 @@ def test_nan_is_named_by_block_layer_and_language() -> None:
         compress_model(skeleton, MemoryBlocks(skeleton), rows, Wanda(), Unstructured(0.5))
 
 
-def test_mask_positions_are_the_same_in_every_run() -> None:
-    positions = mask_positions("a", 200_000)
-    assert len(positions) == len(set(positions.tolist())) == 65_536
-    assert (positions == mask_positions("a", 200_000)).all()
-    assert (positions != mask_positions("b", 200_000)).any()
-    assert (mask_positions("a", 10) == np.arange(10)).all()
+def test_weights_that_are_not_finite_are_refused() -> None:
+    skeleton = Skeleton(random_model("gpt2"))
+    blocks = MemoryBlocks(skeleton)
+    blocks.load(1).linears[2].W[3, 4] = float("inf")
+    with pytest.raises(MbsError, match=r"block 1: transformer\.h\.1\.mlp\.c_fc has weights that are NaN or infinite"):
+        compress_model(skeleton, blocks, None, Magnitude(), HALF)
+
+
+def test_a_small_weight_that_stays_does_not_become_zero() -> None:
+    W = torch.tensor([[2e-8, -2e-8, 0.0, 1.0, -0.0]])
+    mask = torch.tensor([[True, True, True, True, False]])
+    stored = as_stored(Solution(W, mask), torch.float16)
+    assert stored.tolist() == [[2.0**-24, -(2.0**-24), 0.0, 1.0, 0.0]]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [({"damping": 0}, "pruner.damping=0"), ({"damping": True}, "above 0"), ({"block": 0}, "pruner.block=0"),
+     ({"exact": "yes"}, "pruner.exact=yes; expected true or false")],
+)  # fmt: skip
+def test_wrong_settings_are_one_line(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(MbsError, match=words.replace(".", r"\.")):
+        SparseGPT(**settings)
+    with pytest.raises(MbsError, match=r"pruner\.variant=2"):
+        Wanda(variant=2)  # type: ignore[arg-type]
+    with pytest.raises(MbsError, match=r"unknown pruner\.per 'rows'.*try 'row'"):
+        Magnitude(per="rows")

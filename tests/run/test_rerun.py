@@ -12,15 +12,13 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import ROOT, Run
+from conftest import Run
 from runs import QUICK, content, counted, cut, flip, only
 
 from mbs.cli.clean import leftovers
 from mbs.errors import MbsError
 from mbs.run import pipeline
 from mbs.run.folder import directory_of
-
-OUTPUTS = ROOT / "tests" / "outputs"
 
 
 @pytest.mark.guard("mbs/run/folder.py", 'own is not None and own.record["id"] == identity.id', "False")
@@ -212,13 +210,3 @@ def test_runs_whose_ids_begin_alike_have_directories_of_their_own(tmp_path: Path
     (first / "run.json").write_text(json.dumps({"id": one, "config": {}, "leftovers": [], "anew": False}))
     assert directory_of(tmp_path, "m-p-s-x", one) == first
     assert directory_of(tmp_path, "m-p-s-x", other).name == "m-p-s-x-aaaaaaaabbbbbbbb"
-
-
-@pytest.mark.guard("mbs/storage/record.py", "checksum is not None and digest(whole)", "digest(whole)")
-@pytest.mark.parametrize("release", sorted(path.name for path in OUTPUTS.iterdir()))
-def test_outputs_of_each_release_are_read(release: str) -> None:
-    import mbs
-
-    frame = mbs.runs(OUTPUTS / release)
-    assert {"harm", "perplexity"} <= {*frame["metric"]}
-    assert frame["value"].notna().any()

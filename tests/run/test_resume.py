@@ -1,4 +1,4 @@
-"""A run that was stopped goes on where it was, one process at a time does it, and signals end it soon."""
+"""A run that was stopped goes on where it was, and one process at a time does it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ import json
 import re
 import shutil
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -210,41 +207,3 @@ def test_a_later_process_takes_the_products_that_the_first_one_chose(run: Run, m
     run(*QUICK, "seed=1")
     made = [json.loads(file.read_text()) for file in Path("outputs").glob("*/result.json")]
     assert [one["numerics"]["bfloat16_products"] for one in made] == 2 * [not here.bfloat16]
-
-
-@pytest.mark.guard("mbs/cli/signals.py", "signal.signal(number, _raise)", "pass")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR2])
-def test_a_signal_ends_a_run_within_seconds(
-    tmp_path: Path, checkpoint: Path, corpus_folder: Path, evaluation_folder: Path, number: signal.Signals
-) -> None:
-    process = started([*tiny_run(checkpoint, corpus_folder, evaluation_folder), *QUICK], tmp_path)
-    until(lambda: list((tmp_path / "outputs" / ".store" / "run").glob("*.owner")))
-    began = time.monotonic()
-    process.send_signal(number)
-    _, err = process.communicate(timeout=60)
-    assert time.monotonic() - began < 5
-    assert (process.returncode, err) == (128 + number, f"mbs: stopped by {number.name}; {AGAIN}\n")
-
-
-LONG = """
-import hashlib
-from mbs.cli.signals import interruptible
-with interruptible(grace=1):
-    print("on", flush=True)
-    hashlib.pbkdf2_hmac("sha256", b"x", b"y", 300_000_000)
-"""
-
-
-@pytest.mark.guard("mbs/cli/signals.py", "    watcher.start()", "    watcher.run = None")
-def test_a_signal_ends_even_one_long_computation() -> None:
-    process = subprocess.Popen([sys.executable, "-c", LONG], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout
-    assert process.stdout.readline() == "on\n"
-    for _ in range(3):  # who stops processes is impatient
-        time.sleep(0.3)
-        process.terminate()
-    try:
-        _, err = process.communicate(timeout=10)
-    finally:
-        process.kill()
-    assert (process.returncode, err) == (143, f"mbs: stopped by SIGTERM; {AGAIN}\n")
