@@ -32,7 +32,7 @@ from mbs.trackers.wandb import WandbTracker, default_mode
 ROOT = Path(__file__).resolve().parent.parent
 
 # Imports go down this list only.
-ROOMS = ["demo", "errors", "storage", "engine", "data", "compression", "evaluation", "metrics", "trackers", "run",
+ROOMS = ["errors", "demo", "storage", "engine", "data", "compression", "evaluation", "metrics", "trackers", "run",
          "report", "cli", "__main__"]  # fmt: skip
 # What the rooms from storage to metrics may not import, and where an exception is made.
 FORBIDDEN = {"hydra", "omegaconf", "wandb", "rich", "datasets", "lm_eval", "pyarrow"}

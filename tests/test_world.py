@@ -7,19 +7,16 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from measure import guess, script_share, sentences
+
+from mbs.demo import lexicon as lexicon_module
+from mbs.demo.corpus import documents
+from mbs.demo.inference import items, prompt
+from mbs.demo.lexicon import languages, load
+from mbs.demo.planner import GENRES
+from mbs.demo.world import concepts, verbs_needing
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "experiments" / "demo_world"))
-
-from measure import guess, script_share, sentences  # noqa: E402
-
-from mbs.demo import lexicon as lexicon_module  # noqa: E402
-from mbs.demo.corpus import documents  # noqa: E402
-from mbs.demo.inference import items, prompt  # noqa: E402
-from mbs.demo.lexicon import languages, load  # noqa: E402
-from mbs.demo.planner import GENRES  # noqa: E402
-from mbs.demo.world import concepts, verbs_needing  # noqa: E402
-
 LANGUAGES = languages()
 JUNK = re.compile(r"[{}_]|None|\[|  |\bn\.[a-z]|\bv\.[a-z]|\ba\.[a-z]{3}|\bp\.[a-z]| [,.?!]|\.\.")
 
