@@ -6,10 +6,11 @@ import lzma
 from collections.abc import Iterator
 from dataclasses import asdict
 
+from world.corpus import documents
+from world.inference import items
+from world.lexicon import languages
+
 from mbs.demo import sample
-from mbs.demo.corpus import documents
-from mbs.demo.inference import items
-from mbs.demo.lexicon import languages
 
 SEEDS = {"train": 1000, "dev": 3000, "test": 2000}  # the embedded models were trained on seed 0
 ITEM_SEED = 3000

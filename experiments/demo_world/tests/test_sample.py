@@ -3,10 +3,10 @@
 from random import Random
 
 import pytest
+from world.lexicon import languages
 from write_sample import document, item
 
 from mbs.demo import sample
-from mbs.demo.lexicon import languages
 
 
 def some(size: int) -> list[int]:

@@ -3,12 +3,12 @@
 from dataclasses import replace
 from random import Random
 
-from mbs.demo import moves, public, setting, talk
-from mbs.demo.accept import accept
-from mbs.demo.basics import Move
-from mbs.demo.message import NP, Clause, Paragraph, Sentence
-from mbs.demo.stage import Stage, event
-from mbs.demo.world import by_type, concepts, fillers
+from world import moves, public, setting, talk
+from world.accept import accept
+from world.basics import Move
+from world.concepts import by_type, concepts, fillers
+from world.message import NP, Clause, Paragraph, Sentence
+from world.stage import Stage, event
 
 GENRES = ("story", "letter", "news", "instruction", "dialogue")
 TRIES = 40

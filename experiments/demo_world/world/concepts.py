@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from mbs.demo.message import Clause, Sentence, content
+from world.message import Clause, Sentence, content
 
 TABLE = Path(__file__).with_name("concepts.tsv")
 GROUPS = {

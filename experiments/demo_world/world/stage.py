@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from mbs.demo.mention import is_person, same
-from mbs.demo.message import NP, Clause
-from mbs.demo.world import Role, State, adjectives_of, by_type, concepts, verbs_needing
+from world.concepts import Role, State, adjectives_of, by_type, concepts, verbs_needing
+from world.mention import is_person, same
+from world.message import NP, Clause
 
 PLACES = ("room", "building", "site", "nature")
 PASSING = [

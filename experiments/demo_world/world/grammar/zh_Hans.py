@@ -7,8 +7,8 @@ word of standing somewhere (in, on) and ^ for that of getting there; "V" is the 
 from dataclasses import replace
 from typing import Any
 
-from mbs.demo.lexicon import Lexicon
-from mbs.demo.message import NP, Clause, Sentence
+from world.lexicon import Lexicon
+from world.message import NP, Clause, Sentence
 
 FREQUENCY = ("adv.always", "adv.often", "adv.sometimes", "adv.usually", "adv.rarely", "adv.never")
 ASKED = {"what": ("object", "什么"), "where": ("place", "哪里"), "when": ("", "什么时候"), "why": ("", "为什么")}

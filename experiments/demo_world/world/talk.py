@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from mbs.demo.basics import ACTIVE, Move, act, is_so
-from mbs.demo.mention import is_person, same
-from mbs.demo.message import NP, Clause, Sentence
-from mbs.demo.stage import PASSING, Stage, event, new_entity, refer, timed
-from mbs.demo.world import adjectives_of, by_type, concepts, verbs_needing
+from world.basics import ACTIVE, Move, act, is_so
+from world.concepts import adjectives_of, by_type, concepts, verbs_needing
+from world.mention import is_person, same
+from world.message import NP, Clause, Sentence
+from world.stage import PASSING, Stage, event, new_entity, refer, timed
 
 
 def compare(stage: Stage, tense: str = "past") -> Sentence | None:

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from mbs.demo.lexicon import Lexicon
-from mbs.demo.message import NP, Clause, Sentence
+from world.lexicon import Lexicon
+from world.message import NP, Clause, Sentence
 
 ROWS = {"before": "before", "after": "inf", "when": "when", "if": "if", "purpose": "subj"}
 TENSES = {"past": "past", "present": "pres", "future": "fut", "habit": "hu"}

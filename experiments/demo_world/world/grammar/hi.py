@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from mbs.demo.lexicon import Lexicon
-from mbs.demo.message import NP, Clause, Sentence
+from world.lexicon import Lexicon
+from world.message import NP, Clause, Sentence
 
 
 def kind_of(np: NP | None, lex: Lexicon) -> str:

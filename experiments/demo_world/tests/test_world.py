@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 from measure import guess, script_share, sentences
-
-from mbs.demo import lexicon as lexicon_module
-from mbs.demo.corpus import documents
-from mbs.demo.inference import items, prompt
-from mbs.demo.lexicon import languages, load
-from mbs.demo.planner import GENRES
-from mbs.demo.world import concepts, verbs_needing
+from world import lexicon as lexicon_module
+from world.concepts import concepts, verbs_needing
+from world.corpus import documents
+from world.inference import items, prompt
+from world.lexicon import languages, load
+from world.planner import GENRES
 
 ROOT = Path(__file__).parents[1]
 LANGUAGES = languages()
@@ -23,7 +22,7 @@ JUNK = re.compile(r"[{}_]|None|\[|  |\bn\.[a-z]|\bv\.[a-z]|\ba\.[a-z]{3}|\bp\.[a
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_same_seed_gives_same_text_in_another_process(language: str) -> None:
-    code = f"from mbs.demo.corpus import documents; print(list(documents({language!r}, 3, count=10)), end='')"
+    code = f"from world.corpus import documents; print(list(documents({language!r}, 3, count=10)), end='')"
     out = [
         subprocess.run(
             [sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True,

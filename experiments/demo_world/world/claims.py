@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from mbs.demo.basics import act, is_so, named, whole
-from mbs.demo.message import NP, Clause, Sentence
-from mbs.demo.stage import PASSING, Stage, new_entity, refer
-from mbs.demo.world import KINDS, Role, adjectives_of, by_type, concepts, fillers
+from world.basics import act, is_so, named, whole
+from world.concepts import KINDS, Role, adjectives_of, by_type, concepts, fillers
+from world.message import NP, Clause, Sentence
+from world.stage import PASSING, Stage, new_entity, refer
 
 MIRRORS = {"v.sell": "v.buy", "v.lend": "v.borrow"}
 GRADED = [a for a in adjectives_of("n.poet") if concepts()[a].opposite and a[2:] not in PASSING]

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from mbs.demo.basics import Move, act, is_so
-from mbs.demo.message import NP, Clause, Sentence
-from mbs.demo.stage import Stage, event, takes, timed
-from mbs.demo.world import adjectives_of, by_type, concepts, verbs, verbs_needing
+from world.basics import Move, act, is_so
+from world.concepts import adjectives_of, by_type, concepts, verbs, verbs_needing
+from world.message import NP, Clause, Sentence
+from world.stage import Stage, event, takes, timed
 
 
 def incident(stage: Stage) -> Sentence | None:

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mbs.demo.world import concepts
+from world.concepts import concepts
 
 FOLDER = Path(__file__).with_name("lexicon")
 

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from mbs.demo.basics import act, anybody
-from mbs.demo.mention import same
-from mbs.demo.message import Clause, Sentence
-from mbs.demo.stage import Stage, event, new_entity, refer
-from mbs.demo.world import Role, by_type, fillers
+from world.basics import act, anybody
+from world.concepts import Role, by_type, fillers
+from world.mention import same
+from world.message import Clause, Sentence
+from world.stage import Stage, event, new_entity, refer
 
 PLACE = Role("place", False, fillers("room,building,site,nature"))
 THING = Role("object", False, fillers("tool,utensil,container,furniture,clothes,household,valuable,music,text"))

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
-from mbs.demo.claims import SHAPES
-from mbs.demo.corpus import say
-from mbs.demo.lexicon import Lexicon, load
-from mbs.demo.message import NP
-from mbs.demo.stage import Stage
-from mbs.demo.world import admits, by_type, concepts
+from world.claims import SHAPES
+from world.concepts import admits, by_type, concepts
+from world.corpus import say
+from world.lexicon import Lexicon, load
+from world.message import NP
+from world.stage import Stage
 
 LABELS = ("entailment", "neutral", "contradiction")
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from mbs.demo.message import NP, Clause, Sentence
-from mbs.demo.stage import Stage, event, refer, timed
-from mbs.demo.world import State, verbs
+from world.concepts import State, verbs
+from world.message import NP, Clause, Sentence
+from world.stage import Stage, event, refer, timed
 
 Move = Callable[[Stage], Sentence | None]
 ACTIVE = ("m", "w", "e", "s", "x", "c")

@@ -1,7 +1,7 @@
 """English: says an abstract sentence with the forms stored in lexicon/en.json."""
 
-from mbs.demo.lexicon import Lexicon
-from mbs.demo.message import NP, Clause, Sentence
+from world.lexicon import Lexicon
+from world.message import NP, Clause, Sentence
 
 PREPOSITIONS = {
     "recipient": "to", "source": "from", "goal": "to", "instrument": "with", "companion": "with", "topic": "about",

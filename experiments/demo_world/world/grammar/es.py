@@ -4,8 +4,8 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from mbs.demo.lexicon import Lexicon
-from mbs.demo.message import NP, Clause, Sentence
+from world.lexicon import Lexicon
+from world.message import NP, Clause, Sentence
 
 
 def noun(np: NP, lex: Lexicon) -> dict[str, Any]:

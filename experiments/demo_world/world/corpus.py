@@ -6,14 +6,14 @@ from importlib import import_module
 from itertools import count as numbers
 from random import Random
 
-from mbs.demo.lexicon import Lexicon, load
-from mbs.demo.message import Paragraph, Sentence
-from mbs.demo.planner import GENRES, plan
+from world.lexicon import Lexicon, load
+from world.message import Paragraph, Sentence
+from world.planner import GENRES, plan
 
 
 def say(sentence: Sentence, lexicon: Lexicon) -> str:
     """One abstract sentence in the lexicon's language."""
-    grammar = import_module("mbs.demo.grammar." + lexicon.language.replace("-", "_"))
+    grammar = import_module("world.grammar." + lexicon.language.replace("-", "_"))
     return str(grammar.say(sentence, lexicon))
 
 

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from mbs.demo.mention import is_person, presumptuous, same, swap
-from mbs.demo.message import Sentence
-from mbs.demo.stage import Stage, outcomes
-from mbs.demo.world import admits
+from world.concepts import admits
+from world.mention import is_person, presumptuous, same, swap
+from world.message import Sentence
+from world.stage import Stage, outcomes
 
 
 def with_pronouns(stage: Stage, sentence: Sentence) -> Sentence:

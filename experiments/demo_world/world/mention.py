@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from mbs.demo.message import NP, Clause, Sentence
-from mbs.demo.world import concepts
+from world.concepts import concepts
+from world.message import NP, Clause, Sentence
 
 
 def is_person(np: NP) -> bool:

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from mbs.demo import setting, talk
-from mbs.demo.basics import ACTIVE, Move, act, anybody, chosen_state, is_so, named, whole
-from mbs.demo.mention import is_person, same
-from mbs.demo.message import Clause, Sentence
-from mbs.demo.stage import Stage, event, follow, outcomes, timed
-from mbs.demo.world import adjectives_of, concepts, verbs, verbs_needing
+from world import setting, talk
+from world.basics import ACTIVE, Move, act, anybody, chosen_state, is_so, named, whole
+from world.concepts import adjectives_of, concepts, verbs, verbs_needing
+from world.mention import is_person, same
+from world.message import Clause, Sentence
+from world.stage import Stage, event, follow, outcomes, timed
 
 OPENERS = (
     "o.then",

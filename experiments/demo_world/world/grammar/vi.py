@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from mbs.demo.lexicon import Lexicon
-from mbs.demo.message import NP, Clause, Sentence
+from world.lexicon import Lexicon
+from world.message import NP, Clause, Sentence
 
 ORDER = (
     "object", "end", "recipient", "content", "material", "companion", "topic", "cause", "source", "goal", "instrument",
