@@ -1,7 +1,6 @@
-"""The embedded default: its corpus, its checkpoints as recorded, runs without a word, runs compared."""
+"""The embedded default: its text, runs without a word, runs compared."""
 
 import json
-import math
 import os
 import subprocess
 import sys
@@ -12,17 +11,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from knowledge import RECORD, held_out, nll
-from law import slope
-from ngrams import perplexity
 from runs import cut, flip
 
 import mbs
-from mbs import MbsError, open_model, open_tokenizer
+from mbs import MbsError
 from mbs.cli import main as cli
 from mbs.data.corpora.demo import DemoCorpus
 from mbs.demo import sample
-from mbs.engine.checkpoint import CHECKPOINTS, ModelSource
+from mbs.engine.checkpoint import ModelSource
 from mbs.evaluation.tasks.suite import Tasks
 from mbs.report.__main__ import main as report
 from mbs.report.choose import choose
@@ -93,36 +89,6 @@ def test_embedded_text_counts_by_its_content() -> None:
     text, rows = sample.sample_file("test", "sw"), sample.sample_file("xnli", "sw")
     assert DemoCorpus("test", 3).content("sw", digest_file) == [digest_file(text), 3]
     assert Tasks("xnli", "embedded:demo", 3).content(["sw"], digest_file) == {"xnli/sw": digest_file(rows)}
-
-
-@pytest.mark.parametrize("twin", TWINS)
-def test_recorded_perplexities_are_reproduced(twin: str) -> None:
-    record = json.loads(RECORD.read_text())[twin]
-    model, encode = open_model(CHECKPOINTS / twin, dtype="float32"), open_tokenizer(CHECKPOINTS / twin).hf
-    assert set(record) == set(sample.LANGUAGES)
-    for language, row in record.items():
-        rows = held_out(model, encode, language, 40)
-        found = math.exp(nll(model, rows).sum() / sum(len(ids) - 1 for ids in rows))
-        assert found == pytest.approx(row["model"], rel=0.01), language
-
-
-@pytest.mark.parametrize("twin", TWINS)
-def test_a_checkpoint_is_small_and_its_shares_are_those_of_its_yaml(twin: str) -> None:
-    from hydra import compose, initialize_config_dir
-
-    from mbs.storage.files import config_folder
-
-    assert sum(file.stat().st_size for file in (CHECKPOINTS / twin).glob("*.safetensors")) <= 8e6
-    with initialize_config_dir(str(config_folder()), version_base="1.3"):
-        declared = dict(compose("config", [f"model={twin}"]).model.shares.share)
-    record = {code: row["share"] for code, row in json.loads(RECORD.read_text())[twin].items()}
-    assert declared == pytest.approx(record, abs=1e-4)
-
-
-def test_the_twins_have_each_others_shares_in_reverse() -> None:
-    one, two = (json.loads(RECORD.read_text())[twin] for twin in TWINS)
-    order = sorted(one, key=lambda code: -one[code]["share"])
-    assert [two[code]["share"] for code in order[::-1]] == [one[code]["share"] for code in order]
 
 
 @pytest.fixture
@@ -291,13 +257,3 @@ def test_generated_text_is_never_used_for_a_model_of_ones_own(
             cli.main()
         assert ended.value.code == 2
         assert message in capsys.readouterr().err
-
-
-def test_ngram_perplexity_is_the_closed_form_of_witten_bell() -> None:
-    # One line "a": two kinds in two tokens, so p(a) = p(end) = (1 + 2/3) / 4.
-    assert perplexity([["a"]], [["a"]], order=1) == pytest.approx(4 / (1 + 2 / 3))
-
-
-def test_the_slope_of_the_law_is_exact_on_a_line() -> None:
-    x = np.array([-2.0, 0.5, 1.0, 3.0])
-    assert slope(x, 0.7 - 0.3 * x) == pytest.approx(-0.3)

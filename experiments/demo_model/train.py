@@ -96,7 +96,8 @@ def train(name: str, share: dict[str, float], work: Path, target: Path, tokens: 
         vocab_size=VOCABULARY, hidden_size=WIDTH, n_layer=BLOCKS, n_head=HEADS, hidden_dropout=0.0,
         attention_dropout=0.0, bos_token_id=1, eos_token_id=2, pad_token_id=3,
     )  # fmt: skip
-    model = BloomForCausalLM(config).to(device)
+    model = BloomForCausalLM(config)
+    torch.nn.Module.to(model, device)
     matrices = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim < 2]
     groups = [{"params": matrices, "weight_decay": DECAY}, {"params": others, "weight_decay": 0.0}]

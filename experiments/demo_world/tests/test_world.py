@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from measure import guess, script_share, sentences
+from ngrams import perplexity
 from world import lexicon as lexicon_module
 from world.concepts import concepts, verbs_needing
 from world.corpus import documents
@@ -94,3 +95,8 @@ def test_event_graph_joins_states_to_events() -> None:
     assert "v.eat" in dict(verbs_needing("hungry"))
     for concept in concepts().values():
         assert not concept.opposite or concepts()[concept.opposite].opposite == concept.id
+
+
+def test_ngram_perplexity_is_the_closed_form_of_witten_bell() -> None:
+    # One line "a": two kinds in two tokens, so p(a) = p(end) = (1 + 2/3) / 4.
+    assert perplexity([["a"]], [["a"]], order=1) == pytest.approx(4 / (1 + 2 / 3))
