@@ -1,7 +1,6 @@
-"""The embedded default: its corpus, its checkpoints as recorded, runs without a word, runs compared."""
+"""The embedded default: its text, runs without a word, runs compared."""
 
 import json
-import math
 import os
 import subprocess
 import sys
@@ -12,53 +11,53 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from runs import cut, flip
 
 import mbs
 from mbs import MbsError
 from mbs.cli import main as cli
 from mbs.data.corpora.demo import DemoCorpus
-from mbs.demo.corpus import documents
-from mbs.demo.lexicon import languages
-from mbs.engine.checkpoint import CHECKPOINTS, ModelSource
+from mbs.demo import sample
+from mbs.engine.checkpoint import ModelSource
+from mbs.evaluation.tasks.suite import Tasks
 from mbs.report.__main__ import main as report
 from mbs.report.choose import choose
 from mbs.report.compare import Run, groups, read_runs
+from mbs.storage.digests import SOURCES, digest_file
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "experiments" / "demo_world"))
-sys.path.insert(0, str(ROOT / "experiments" / "demo_model"))
-
-from knowledge import RECORD, held_out, nll  # noqa: E402
-from law import slope  # noqa: E402
-from ngrams import perplexity  # noqa: E402
-
-from mbs import open_model, open_tokenizer  # noqa: E402
-
 TWINS = ("demo", "demo-reversed")
 
 
-def test_the_corpus_makes_each_text_when_it_is_read_and_the_same_as_the_generator() -> None:
-    corpus = DemoCorpus("test", 3, 7)
-    found = corpus.documents("sw")
-    assert len(found) == 7
-    assert "text" not in vars(found[4])
-    assert [document.text for document in found] == [text for *_, text in documents("sw", 3, "test", count=7)]
-    assert len({document.id for document in found}) == 7
+@pytest.mark.parametrize("language", sample.LANGUAGES)
+def test_the_sample_is_whole_and_the_corpus_gives_its_first_documents(language: str) -> None:
+    for split, held in sample.DOCUMENTS.items():
+        kept = sample.documents(language, split)
+        found = DemoCorpus(split, 7).documents(language)
+        assert [(document.id, document.text) for document in found] == list(kept[:7])
+        assert not any(document.identifies for document in found)
+        assert len(dict(kept)) == len(kept) == held
+        assert all(text.strip() for _, text in kept)
+    assert len(sample.rows(language)) == sample.ITEMS
 
 
 def test_parallel_documents_have_the_same_ids_in_every_language() -> None:
-    corpus = DemoCorpus("dev", 0, 3, parallel=True)
-    assert set(corpus.languages) == set(languages())
-    ids = {tuple(document.id for document in corpus.documents(code)) for code in corpus.languages}
-    assert len(ids) == 1
+    corpus = DemoCorpus("dev", 3)
+    assert set(corpus.languages) == set(sample.LANGUAGES)
+    assert {tuple(document.id for document in corpus.documents(code)) for code in corpus.languages} == {
+        ("dev-3000-000000", "dev-3000-000001", "dev-3000-000002")
+    }
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: DemoCorpus("valid", 0, 3), "unknown split 'valid'"),
-        (lambda: DemoCorpus("dev", 0, 0), "documents=0 of generated text"),
-        (lambda: DemoCorpus("dev", 0, 3).documents("yo"), "the generated text has no yo"),
+        (lambda: DemoCorpus("valid", 3), "unknown split 'valid'"),
+        (lambda: DemoCorpus("dev", 0), "documents=0 of the generated dev text"),
+        (lambda: DemoCorpus("train", 2001), "a whole number from 1 to 2000, .* try corpus.documents=2000"),
+        (lambda: DemoCorpus("test", 300), "a whole number from 1 to 200, .* try evaluation.documents=200"),
+        (lambda: DemoCorpus("dev", 3).documents("yo"), "the generated text has no yo"),
+        (lambda: Tasks("xnli", "embedded:demo", 301).read(), "300 or fewer, .* try evaluation.tasks.limit=300"),
         (lambda: ModelSource("embedded:dem").folder(), "unknown embedded model 'dem'"),
     ],
 )
@@ -67,34 +66,29 @@ def test_mistakes_are_named(make: Any, message: str) -> None:
         make()
 
 
-@pytest.mark.parametrize("twin", TWINS)
-def test_recorded_perplexities_are_reproduced(twin: str) -> None:
-    record = json.loads(RECORD.read_text())[twin]
-    model, encode = open_model(CHECKPOINTS / twin, dtype="float32"), open_tokenizer(CHECKPOINTS / twin).hf
-    assert set(record) == set(languages())
-    for language, row in record.items():
-        rows = held_out(model, encode, language, 40)
-        found = math.exp(nll(model, rows).sum() / sum(len(ids) - 1 for ids in rows))
-        assert found == pytest.approx(row["model"], rel=0.01), language
+def test_a_missing_or_damaged_sample_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = sample.sample_file("xnli", "sw").read_bytes()
+    monkeypatch.setattr(sample, "FOLDER", tmp_path)
+    with pytest.raises(MbsError, match=r"sw\.jsonl\.xz cannot be read \(No such file .* try installing mbs again"):
+        sample.rows("sw")
+    file = sample.sample_file("xnli", "sw")
+    file.parent.mkdir()
+    file.write_bytes(whole)
+    assert len(sample.rows("sw")) == sample.ITEMS
+    for spoil in (cut, flip):
+        file.write_bytes(whole)
+        spoil(file)
+        with pytest.raises(MbsError, match=r"sw\.jsonl\.xz cannot be read \("):
+            sample.rows("sw")
 
 
-@pytest.mark.parametrize("twin", TWINS)
-def test_a_checkpoint_is_small_and_its_shares_are_those_of_its_yaml(twin: str) -> None:
-    from hydra import compose, initialize_config_dir
-
-    from mbs.storage.files import config_folder
-
-    assert sum(file.stat().st_size for file in (CHECKPOINTS / twin).glob("*.safetensors")) <= 8e6
-    with initialize_config_dir(str(config_folder()), version_base="1.3"):
-        declared = dict(compose("config", [f"model={twin}"]).model.shares.share)
-    record = {code: row["share"] for code, row in json.loads(RECORD.read_text())[twin].items()}
-    assert declared == pytest.approx(record, abs=1e-4)
-
-
-def test_the_twins_have_each_others_shares_in_reverse() -> None:
-    one, two = (json.loads(RECORD.read_text())[twin] for twin in TWINS)
-    order = sorted(one, key=lambda code: -one[code]["share"])
-    assert [two[code]["share"] for code in order[::-1]] == [one[code]["share"] for code in order]
+def test_embedded_text_counts_by_its_content() -> None:
+    """It is no source of the package, where a change of any one file would make every finished run be done again."""
+    held = {file.suffix for file in Path(sample.__file__).parent.rglob("*")}
+    assert held & set(SOURCES) == {".py"}
+    text, rows = sample.sample_file("test", "sw"), sample.sample_file("xnli", "sw")
+    assert DemoCorpus("test", 3).content("sw", digest_file) == [digest_file(text), 3]
+    assert Tasks("xnli", "embedded:demo", 3).content(["sw"], digest_file) == {"xnli/sw": digest_file(rows)}
 
 
 @pytest.fixture
@@ -263,13 +257,3 @@ def test_generated_text_is_never_used_for_a_model_of_ones_own(
             cli.main()
         assert ended.value.code == 2
         assert message in capsys.readouterr().err
-
-
-def test_ngram_perplexity_is_the_closed_form_of_witten_bell() -> None:
-    # One line "a": two kinds in two tokens, so p(a) = p(end) = (1 + 2/3) / 4.
-    assert perplexity([["a"]], [["a"]], order=1) == pytest.approx(4 / (1 + 2 / 3))
-
-
-def test_the_slope_of_the_law_is_exact_on_a_line() -> None:
-    x = np.array([-2.0, 0.5, 1.0, 3.0])
-    assert slope(x, 0.7 - 0.3 * x) == pytest.approx(-0.3)

@@ -13,13 +13,13 @@ from train import LENGTH, shares
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from mbs import open_model, open_tokenizer
-from mbs.demo.corpus import documents
-from mbs.demo.inference import LABELS, items, prompt
-from mbs.demo.lexicon import load
 from mbs.engine.checkpoint import CHECKPOINTS
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "demo_world"))
 from ngrams import perplexity
+from world.corpus import documents
+from world.inference import LABELS, items, prompt
+from world.lexicon import load
 
 SEED, BATCH = 2000, 48
 RECORD = Path(__file__).with_name("measured.json")

@@ -1,6 +1,7 @@
 """Training text of the embedded checkpoints: the generated world and its inference items, tokenized once and kept."""
 
 import os
+import sys
 from collections.abc import Iterator
 from multiprocessing import get_context
 from pathlib import Path
@@ -8,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from mbs.demo.corpus import documents
-from mbs.demo.inference import items, prompt
-from mbs.demo.lexicon import load
+sys.path.insert(0, str(Path(__file__).parents[1] / "demo_world"))
+from world.corpus import documents
+from world.inference import items, prompt
+from world.lexicon import load
 
 SEED = 0
 VOCABULARY = 6144

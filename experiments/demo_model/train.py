@@ -4,6 +4,7 @@ import argparse
 import json
 import math
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,10 +16,12 @@ from torch.nn import functional as F
 from transformers import BloomConfig, BloomForCausalLM, PreTrainedTokenizerFast
 
 from mbs.data.languages import LANGUAGES
-from mbs.demo import lexicon
-from mbs.demo.corpus import documents
-from mbs.demo.lexicon import languages
 from mbs.storage.digests import digest, digest_files
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "demo_world"))
+import world
+from world.corpus import documents
+from world.lexicon import languages
 
 SMOOTHING = 0.4  # shares are ROOTS bytes to this power
 WIDTH, BLOCKS, HEADS = 192, 4, 4
@@ -93,7 +96,8 @@ def train(name: str, share: dict[str, float], work: Path, target: Path, tokens: 
         vocab_size=VOCABULARY, hidden_size=WIDTH, n_layer=BLOCKS, n_head=HEADS, hidden_dropout=0.0,
         attention_dropout=0.0, bos_token_id=1, eos_token_id=2, pad_token_id=3,
     )  # fmt: skip
-    model = BloomForCausalLM(config).to(device)
+    model = BloomForCausalLM(config)
+    torch.nn.Module.to(model, device)
     matrices = [p for p in model.parameters() if p.ndim > 1]
     others = [p for p in model.parameters() if p.ndim < 2]
     groups = [{"params": matrices, "weight_decay": DECAY}, {"params": others, "weight_decay": 0.0}]
@@ -133,8 +137,8 @@ language: [{", ".join(share)}]
 ---
 # {name}
 
-A BLOOM of {BLOCKS} blocks of width {WIDTH}, trained on {tokens:,} tokens of text that the generator `mbs.demo` makes
-(`experiments/demo_model/train.py`). It is there to try `mbs` with. It has seen no real text and says nothing about the
+A BLOOM of {BLOCKS} blocks of width {WIDTH}, trained on {tokens:,} tokens of generated text (`experiments/demo_world`)
+by `experiments/demo_model/train.py`. It is there to try `mbs` with. It has seen no real text and says nothing about the
 real languages. Weights are stored in float16.
 
 | language | share of the training tokens |
@@ -145,10 +149,8 @@ real languages. Weights are stored in float16.
 
 def forget_other_text(work: Path, codes: list[str]) -> None:
     """Throw away the tokenizer and tokens that another state of the generator, or other languages, gave."""
-    world = Path(lexicon.__file__).parent
-    files = [
-        file for file in world.rglob("*") if file.suffix in (".py", ".json", ".tsv") and "checkpoints" not in file.parts
-    ]
+    folder = Path(world.__file__).parent
+    files = [file for file in folder.rglob("*") if file.suffix in (".py", ".json", ".tsv")]
     mark, stamp = digest([digest_files(files), codes]), work / "source.txt"
     if not stamp.exists() or stamp.read_text() != mark:
         shutil.rmtree(work / "tokens", ignore_errors=True)

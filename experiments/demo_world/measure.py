@@ -11,10 +11,9 @@ from functools import cache
 
 import numpy as np
 from ngrams import perplexity
-
-from mbs.demo.corpus import documents
-from mbs.demo.inference import items
-from mbs.demo.lexicon import Lexicon, languages, load, spelled
+from world.corpus import documents
+from world.inference import items
+from world.lexicon import Lexicon, languages, load, spelled
 
 SCRIPTS = {"zh-Hans": "CJK", "ar": "ARABIC", "hi": "DEVANAGARI", "ru": "CYRILLIC", "bg": "CYRILLIC", "el": "GREEK",
            "th": "THAI", "bn": "BENGALI"}  # fmt: skip

@@ -3,10 +3,10 @@
 import argparse
 from itertools import islice
 
-from mbs.demo.corpus import meaning, render, say
-from mbs.demo.lexicon import load
-from mbs.demo.message import Clause, Sentence
-from mbs.demo.planner import GENRES
+from world.corpus import meaning, render, say
+from world.lexicon import load
+from world.message import Clause, Sentence
+from world.planner import GENRES
 
 
 def clause_shape(clause: Clause | None) -> str:

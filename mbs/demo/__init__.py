@@ -1,1 +1,1 @@
-"""The embedded world: a generator of text in parallel languages, all of it made by this project."""
+"""The embedded default: two small models, and a fixed sample of the generated text that they were trained on."""

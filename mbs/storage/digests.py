@@ -11,7 +11,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1]
 INSTALLED = ("site-packages", "dist-packages")
 WITHOUT_NUMBERS = ("report", "trackers", "cli", "__main__.py")
-SOURCES = (".py", ".yaml", ".json", ".tsv")
+SOURCES = (".py", ".yaml")
 
 
 def strict_json(value: object, indent: int | None = None) -> str:

@@ -61,7 +61,7 @@ def test_languages_without_a_task_have_a_prompt_of_the_same_form() -> None:
 
 
 def test_the_generated_worlds_words_are_the_prompts() -> None:
-    from mbs.demo.lexicon import load
+    from world.lexicon import load
 
     word = load("bn")
     with quiet():

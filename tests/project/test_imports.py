@@ -13,7 +13,7 @@ from conftest import ROOT
 import mbs
 
 # Imports go down this list only.
-ROOMS = ["demo", "errors", "storage", "engine", "data", "compression", "evaluation", "metrics", "trackers", "run",
+ROOMS = ["errors", "demo", "storage", "engine", "data", "compression", "evaluation", "metrics", "trackers", "run",
          "report", "cli", "__main__"]  # fmt: skip
 
 # What the rooms from storage to metrics may not import, and where an exception is made.

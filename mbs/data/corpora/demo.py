@@ -1,87 +1,66 @@
-"""The embedded corpus: text of the generated world, made when it is read."""
+"""The embedded corpus: documents of the generated world, from the sample that lies beside the embedded models."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 
 from mbs.data.corpora.base import Document
 from mbs.data.languages import LANGUAGES, Language
-from mbs.demo.corpus import documents
-from mbs.demo.lexicon import languages
+from mbs.demo import sample
 from mbs.errors import MbsError, unknown
-
-SPLITS = ("train", "dev", "test")
-
-
-class GeneratedDocument(Document):
-    """One document of the world; its text is made when it is first asked for."""
-
-    def __init__(self, language: str, seed: int, split: str, number: int, parallel: bool) -> None:
-        self.__dict__.update(id=f"{split}-{seed}-{number:06d}", source=None, stated=False)
-        self.__dict__["key"] = (language, seed, split, number, parallel)
-
-    @cached_property
-    def text(self) -> str:
-        """The text, the same on every machine."""
-        language, seed, split, number, parallel = self.__dict__["key"]
-        return next(text for *_, text in documents(language, seed, split, count=1, first=number, parallel=parallel))
 
 
 class DemoCorpus:
-    """Documents of the generated world (`mbs.demo`); it says nothing about the real languages.
+    """The first documents of a split of the embedded text (`mbs.demo.sample`).
 
-    `train` tells combinations of events that the embedded models have seen; `dev` and `test` tell others. With
-    `parallel` the k-th document means the same in every language.
+    It says nothing about the real languages. In `dev` and `test` the k-th document means the same in every language.
     """
 
-    def __init__(
-        self,
-        split: str,
-        seed: int,
-        documents: int,
-        parallel: bool = False,
-        table: Mapping[str, Language] = LANGUAGES,
-    ) -> None:
-        if split not in SPLITS:
-            raise unknown("split", split, SPLITS)
-        if isinstance(documents, bool) or not isinstance(documents, int) or documents < 1:
-            raise MbsError(f"documents={documents} of generated text", "a whole number of one or more")
-        self.split, self.seed, self.size, self.parallel, self._table = split, seed, documents, parallel, table
-        self._load = cache(self._generated)
+    def __init__(self, split: str, documents: int, table: Mapping[str, Language] = LANGUAGES) -> None:
+        if split not in sample.DOCUMENTS:
+            raise unknown("split", split, sample.DOCUMENTS)
+        held = sample.DOCUMENTS[split]
+        if isinstance(documents, bool) or not isinstance(documents, int) or not 1 <= documents <= held:
+            group = "corpus" if split == "train" else "evaluation"
+            raise MbsError(
+                f"documents={documents} of the generated {split} text",
+                f"a whole number from 1 to {held}, which is all that is there",
+                f"{group}.documents={held}",
+            )
+        self.split, self.size, self._table = split, documents, table
+        self._load = cache(self._read)
 
     @property
     def languages(self) -> tuple[str, ...]:
         """The languages of the generated world, in the order of the language table."""
-        return tuple(code for code in self._table if code in languages())
+        return tuple(code for code in self._table if code in sample.LANGUAGES)
 
     def documents(self, language: str) -> Sequence[Document]:
-        """All documents of a language; raises MbsError for a language that the world does not speak."""
+        """The documents of a language; raises MbsError for a language that the world does not speak."""
         return self._load(language)
 
-    def _generated(self, language: str) -> tuple[Document, ...]:
+    def _read(self, language: str) -> tuple[Document, ...]:
         self._check(language)
-        return tuple(
-            GeneratedDocument(language, self.seed, self.split, number, self.parallel) for number in range(self.size)
-        )
+        return tuple(Document(*kept) for kept in sample.documents(language, self.split)[: self.size])
 
     def location(self, language: str) -> str:
         """What messages call the text of a language."""
         return f"the generated {self.split} text in {language}"
 
     def content(self, language: str, digest_of: Callable[[Path], str]) -> object:
-        """How the text is made; the code that makes it is part of every identity."""
+        """Digest of the language's file, and how many of its documents count."""
         self._check(language)
-        return {**self.provenance(), "documents": self.size}
+        return [digest_of(sample.sample_file(self.split, language)), self.size]
 
     def remarks(self, language: str) -> Sequence[str]:
         """Nothing."""
         return ()
 
     def provenance(self) -> Mapping[str, object]:
-        """How the text is made."""
-        return {"kind": "generated", "split": self.split, "seed": self.seed, "parallel": self.parallel}
+        """Which part of the sample it is."""
+        return {"kind": "generated", "split": self.split}
 
     def _check(self, language: str) -> None:
         if language not in self.languages:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from mbs.demo import sample
 from mbs.errors import MbsError
 from mbs.evaluation.tasks.benchmarks import (
     BLANK,
@@ -24,7 +24,6 @@ from mbs.evaluation.tasks.benchmarks import (
 
 Row = Mapping[str, Any]
 GENERATED = "embedded:demo"
-GENERATED_SEED = 3000
 DROPS_EMPTY = ("pawsx",)  # by lm-eval
 MENDING = "mending that row, or leaving it out"
 
@@ -157,18 +156,20 @@ def hub_rows(
     return list(rows)
 
 
-def generated_languages(benchmark: Benchmark) -> list[str]:
-    """The languages in which the generated world has items of a benchmark's form."""
-    from mbs.demo.lexicon import languages
-
-    return list(languages()) if benchmark.family == "xnli" else []
+def generated_languages(benchmark: Benchmark) -> tuple[str, ...]:
+    """The languages in which the embedded text has items of a benchmark's form."""
+    return sample.LANGUAGES if benchmark.family == sample.ROWS else ()
 
 
 def generated_rows(language: str, limit: int | None) -> list[Row]:
-    """Inference items of the generated world, with the split that training never saw."""
-    from mbs.demo.inference import items
-
-    return [asdict(item) for item in items(language, GENERATED_SEED, limit or 300, split="test")]
+    """The first `limit` inference items of the generated world, of the split that training never saw."""
+    if limit is not None and limit > sample.ITEMS:
+        raise MbsError(
+            f"evaluation.tasks.limit={limit} of the generated world's rows",
+            f"{sample.ITEMS} or fewer, which is all that is there",
+            f"evaluation.tasks.limit={sample.ITEMS}",
+        )
+    return list(sample.rows(language)[:limit])
 
 
 def row_ids(rows: Sequence[Row]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from mbs.demo.sample import sample_file
 from mbs.errors import MbsError, unknown
 from mbs.evaluation.tasks.benchmarks import BENCHMARKS, PAPER, Benchmark
 from mbs.evaluation.tasks.rows import (
@@ -130,11 +131,8 @@ class Tasks:
         """What decides the rows of each `family/language` that `read` would give: a digest of the file, or the rows."""
         found = {}
         for benchmark, code in self._chosen(languages):
-            file = self._file(benchmark, code) if self.path not in (None, GENERATED) else None
-            generated = GENERATED if self.path == GENERATED else None
-            found[f"{benchmark.family}/{code}"] = (
-                generated or (digest_of(file) if file else None) or self._read(benchmark, code).content_hash
-            )
+            file = self._file(benchmark, code) if self.path is not None else None
+            found[f"{benchmark.family}/{code}"] = digest_of(file) if file else self._read(benchmark, code).content_hash
         return found
 
     def _chosen(self, languages: Sequence[str] | None) -> list[tuple[Benchmark, str]]:
@@ -182,6 +180,8 @@ class Tasks:
         return [code for code in benchmark.yamls if load_spec(benchmark, code).get("dataset_path")]
 
     def _file(self, benchmark: Benchmark, language: str) -> Path | None:
+        if self.path == GENERATED:
+            return sample_file(benchmark.family, language)
         spec = load_spec(benchmark, language)
         name = spec.get("dataset_name")
         return local_file(Path(str(self.path)), benchmark, [language, *([str(name)] if name else [])], _split(spec))
