@@ -31,7 +31,7 @@ test: $(READY)  ## run the tests with coverage
 	$(BIN)/pytest --cov --cov-report=term
 
 docs: $(READY)  ## build these pages into site/
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: $(READY)  ## measure the engine against this machine's limit and plain renderings (15 minutes)
 	$(BIN)/python experiments/benchmarks/engine.py

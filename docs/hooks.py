@@ -25,7 +25,6 @@ ROOT = Path(__file__).resolve().parent.parent
 LOG = logging.getLogger("mkdocs.hooks.project")
 
 PACKAGE = ROOT / "mbs"
-UNSHOWN = ("demo", "__init__", "__main__")  # of the package: the demo's text is made by code that nobody calls
 LINK = re.compile(r"(\]\()(?![a-z]+:|#|<)([^)\s#]+)(#[^)\s]*)?(\))")
 PATH = re.compile(r"`((?:mbs|conf|tests|experiments|docs)/[\w./-]+)`")
 CODE = re.compile(r"<code>([^<\n]{12,})</code>")
@@ -94,7 +93,7 @@ def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
 
 
 def _is_room(path: Path) -> bool:
-    return path.stem not in UNSHOWN and (path.suffix == ".py" or (path / "__init__.py").is_file())
+    return not path.stem.startswith("__") and (path.suffix == ".py" or (path / "__init__.py").is_file())
 
 
 def _room(room: str) -> str:
