@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench lint types lock clean
+.PHONY: help install demo test docs bench lint types lock clean
 
 help:  ## show this help
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1\t/' | expand -t 12
@@ -30,6 +30,9 @@ demo: $(READY)  ## prune the embedded models by three language mixes and show wh
 test: $(READY)  ## run the tests with coverage
 	$(BIN)/pytest --cov --cov-report=term
 
+docs: $(READY)  ## build these pages into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 bench: $(READY)  ## measure the engine against this machine's limit and plain renderings (15 minutes)
 	$(BIN)/python experiments/benchmarks/engine.py
 
@@ -42,12 +45,12 @@ types: $(READY)  ## check types
 
 lock:  ## resolve requirements.lock anew (needs uv)
 	echo "torch==2.13.0" > torch.pin
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-header \
+	uv pip compile pyproject.toml --extra dev --extra docs --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-emit-package torch --constraint torch.pin -o requirements.body
 	{ echo "# Made by \`make lock\`; torch has no hash because its build differs by platform."; \
 	  cat torch.pin requirements.body; } > requirements.lock
 	rm requirements.body torch.pin
 
 clean:  ## remove what tools left (outputs stay)
-	rm -rf $(VENV) dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) dist site .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
