@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from conftest import Run
 from runs import QUICK, content, counted, cut, flip, only
 
@@ -34,16 +31,6 @@ def test_a_finished_run_is_not_done_again(run: Run, monkeypatch: pytest.MonkeyPa
     assert (code, err) == (0, "")
     assert out == 2 * f"finished before: results in {only()} (rerun=always does it again)\n"
     assert {file: file.stat().st_mtime_ns for file in only().iterdir()} == seen
-
-
-@pytest.mark.guard("mbs/compression/pruners/wanda.py", "import sys\n", "import sys\nimport torch\n")
-def test_seeing_that_a_run_is_finished_takes_no_torch(run: Run) -> None:
-    assert run(*QUICK)[0] == 0
-    code = "import sys; from mbs.cli.main import main\ntry: main()\nfinally: print('torch' in sys.modules)"
-    again = subprocess.run([sys.executable, "-c", code, *sys.argv[1:]], capture_output=True, text=True, check=True)
-    assert "finished before" in again.stdout
-    built_for_gpus = torch.version.cuda is not None or torch.version.hip is not None  # which is torch's to find
-    assert again.stdout.splitlines()[-1] == str(built_for_gpus)
 
 
 @pytest.mark.guard("mbs/run/folder.py", "    if flaw:", "    if False:")
