@@ -9,7 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mbs.compression.compress import compress_model as compress_model
+    from mbs.compression.compress import CompressOptions as CompressOptions
+    from mbs.compression.compress import compress as compress
     from mbs.compression.pruners.magnitude import Magnitude as Magnitude
     from mbs.compression.pruners.sparsegpt import SparseGPT as SparseGPT
     from mbs.compression.pruners.wanda import Wanda as Wanda
@@ -30,10 +31,15 @@ if TYPE_CHECKING:
     from mbs.engine.blocks import MemoryBlocks as MemoryBlocks
     from mbs.engine.checkpoint import open_model as open_model
     from mbs.engine.checkpoint import open_tokenizer as open_tokenizer
+    from mbs.engine.model import BlockwiseModel as BlockwiseModel
     from mbs.engine.skeleton import Skeleton as Skeleton
     from mbs.errors import MbsError as MbsError
-    from mbs.evaluation.perplexity import score_text as score_text
     from mbs.evaluation.windows import PerplexityTask as PerplexityTask
+    from mbs.library import compress_model as compress_model
+    from mbs.library import open_blockwise as open  # noqa: A004, F401
+    from mbs.library import perplexity as perplexity
+    from mbs.library import sample as sample
+    from mbs.library import score_text as score_text
     from mbs.report.frame import runs as runs
 
 __version__ = "0.1.0"
@@ -57,14 +63,20 @@ _WHERE = {
     "Uniform": "data.mixes:Uniform",
     "Unstructured": "compression.sparsity:Unstructured",
     "Wanda": "compression.pruners.wanda:Wanda",
-    "compress_model": "compression.compress:compress_model",
+    "BlockwiseModel": "engine.model:BlockwiseModel",
+    "CompressOptions": "compression.compress:CompressOptions",
+    "compress": "compression.compress:compress",
+    "compress_model": "library:compress_model",
+    "open": "library:open_blockwise",
+    "perplexity": "library:perplexity",
+    "sample": "library:sample",
     "declare_shares": "data.shares:declare_shares",
     "open_model": "engine.checkpoint:open_model",
     "open_tokenizer": "engine.checkpoint:open_tokenizer",
     "roots": "data.shares:roots",
     "runs": "report.frame:runs",
     "sample_segments": "data.sampler:sample_segments",
-    "score_text": "evaluation.perplexity:score_text",
+    "score_text": "library:score_text",
 }
 
 __all__ = [*_WHERE]

@@ -9,8 +9,7 @@ from typing import Any
 
 from conftest import invented
 
-from mbs.engine.blocks import MemoryBlocks
-from mbs.engine.skeleton import Skeleton
+from mbs.engine.model import BlockwiseModel
 from mbs.engine.tokenizer import Tokenizer
 from mbs.evaluation.tasks.benchmarks import BENCHMARKS
 from mbs.evaluation.tasks.harness import Answers, score_tasks
@@ -80,8 +79,7 @@ def text_of(family: str, language: str = "en", rows: Sequence[dict[str, Any]] | 
 
 
 def answered(model: Any, tokenizer: Tokenizer, texts: Sequence[TaskText], batch_tokens: int = 4096) -> list[Answers]:
-    skeleton = Skeleton(model)
-    return score_tasks(skeleton, MemoryBlocks(skeleton), tokenizer, texts, batch_tokens)
+    return score_tasks(BlockwiseModel.of(model, tokenizer), texts, batch_tokens)
 
 
 def several(families: Sequence[str], count: int = 7) -> list[TaskText]:

@@ -10,13 +10,12 @@ from conftest import VOCABULARY
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from mbs.compression.compress import compress_model
+from mbs.compression.compress import CompressOptions, compress
 from mbs.compression.layer_reports import LayerReport
 from mbs.compression.method import Pruner
 from mbs.compression.sparsity import Sparsity, Unstructured
 from mbs.data.sampler import CalibrationSet
-from mbs.engine.blocks import MemoryBlocks
-from mbs.engine.skeleton import Skeleton
+from mbs.engine.model import BlockwiseModel
 
 CPU = torch.device("cpu")
 HALF = Unstructured(0.5)
@@ -30,10 +29,8 @@ def rows(count: int = 6, length: int = 24) -> CalibrationSet:
 def compressed(
     model: PreTrainedModel, pruner: Pruner, sparsity: Sparsity, stored: torch.dtype | None = None
 ) -> list[LayerReport]:
-    skeleton = Skeleton(model)
-    return compress_model(
-        skeleton, MemoryBlocks(skeleton), rows(), pruner, sparsity, batch_tokens=48, whole_masks=True, stored=stored
-    )
+    options = CompressOptions(batch_tokens=48, whole_masks=True, stored=stored)
+    return compress(BlockwiseModel.of(model), rows(), pruner, sparsity, options)
 
 
 def masks_of(reports: list[LayerReport]) -> dict[str, Tensor]:

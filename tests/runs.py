@@ -15,12 +15,12 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from mbs.cli.config import build
-from mbs.cli.main import with_own_groups
+from mbs.cli.paths import config_folder
+from mbs.cli.words import with_own_groups
 from mbs.engine.blocks import Block
 from mbs.evaluation import perplexity
 from mbs.run import scores as measure
 from mbs.run.settings import Settings
-from mbs.storage.files import config_folder
 from mbs.storage.record import read_record
 
 QUICK = ["languages=[en,sw]", "evaluation.continuations=0"]
@@ -94,9 +94,9 @@ def counted(monkeypatch: pytest.MonkeyPatch, done: list[str]) -> None:
         done.append(f"block {block.index}")
         return finish(self, block, hidden)
 
-    def scoring(skeleton: Any, blocks: Any, text: Any, *rest: Any) -> Any:
+    def scoring(model: Any, text: Any, *rest: Any) -> Any:
         done.append(text.language)
-        return score(skeleton, blocks, text, *rest)
+        return score(model, text, *rest)
 
     monkeypatch.setattr(_Compress, "_finish", finishing)
     monkeypatch.setattr(measure, "measure_text", scoring)

@@ -16,6 +16,7 @@ from runs import cut, flip
 import mbs
 from mbs import MbsError
 from mbs.cli import main as cli
+from mbs.cli.words import with_own_groups
 from mbs.data.corpora.demo import DemoCorpus
 from mbs.demo import sample
 from mbs.engine.checkpoint import ModelSource
@@ -225,14 +226,14 @@ def test_report_of_an_empty_folder_says_what_to_type(
 
 
 def test_own_paths_choose_the_local_groups_and_keep_a_choice() -> None:
-    assert cli.with_own_groups(["model.path=a", "seed=1"]) == ["model=local", "model.path=a", "seed=1"]
-    assert cli.with_own_groups(["model=bloom-560m", "model.path=a"]) == ["model=bloom-560m", "model.path=a"]
-    assert cli.with_own_groups(["corpus.path=a", "evaluation.path=b"])[:2] == ["corpus=local", "evaluation=local"]
-    assert cli.with_own_groups(["++model.path=a"])[:1] == ["model=local"]
-    assert cli.with_own_groups(["model.path=embedded:demo"]) == ["model.path=embedded:demo"]
-    assert cli.with_own_groups(["-m", "mix=mbs"]) == ["-m", "mix=mbs"]
-    assert cli.with_own_groups(["-m", "model.path=a"]) == ["-m", "model=local", "model.path=a"]
-    assert cli.with_own_groups(["model.path=a", "--cfg", "job"]) == ["model=local", "model.path=a", "--cfg", "job"]
+    assert with_own_groups(["model.path=a", "seed=1"]) == ["model=local", "model.path=a", "seed=1"]
+    assert with_own_groups(["model=bloom-560m", "model.path=a"]) == ["model=bloom-560m", "model.path=a"]
+    assert with_own_groups(["corpus.path=a", "evaluation.path=b"])[:2] == ["corpus=local", "evaluation=local"]
+    assert with_own_groups(["++model.path=a"])[:1] == ["model=local"]
+    assert with_own_groups(["model.path=embedded:demo"]) == ["model.path=embedded:demo"]
+    assert with_own_groups(["-m", "mix=mbs"]) == ["-m", "mix=mbs"]
+    assert with_own_groups(["-m", "model.path=a"]) == ["-m", "model=local", "model.path=a"]
+    assert with_own_groups(["model.path=a", "--cfg", "job"]) == ["model=local", "model.path=a", "--cfg", "job"]
 
 
 def test_a_reader_who_stops_reading_gets_no_error() -> None:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mbs.errors import MbsError
-from mbs.run.folder import in_use, lock_of, read_started
+from mbs.run.folder import BLOCKS, STAGED, STARTED, is_staged, lock_of, read_started
 from mbs.storage.cache import Store
 from mbs.storage.files import PART
 from mbs.storage.locks import Claimed, claim, is_claimed, owner_of
-from mbs.storage.record import MADE, RESULT, STARTED, is_unpublished
+from mbs.storage.record import RESULT
 
 LOCK = ".lock"
 PIECE = re.compile(rf"\..+\.[0-9a-f]{{32}}{re.escape(PART)}")  # what `write_whole` writes first
@@ -96,7 +96,6 @@ def is_busy(outputs: Path) -> bool:
 
 def _unfinished(outputs: Path) -> Iterator[Leftover]:
     store = Store(outputs / ".store")
-    used = in_use(outputs, store)
     for file in sorted(outputs.glob(f"*/{STARTED}")):
         started = read_started(file.parent)
         if started is None:  # someone else's
@@ -105,11 +104,10 @@ def _unfinished(outputs: Path) -> Iterator[Leftover]:
         if is_claimed(lock):
             print(f"{file.parent.name} is being made by {owner_of(lock) or 'another process'}")
             continue
-        names = started["leftovers"]
-        own = [file] if (file.parent / RESULT).exists() else [file.parent]
-        blocks = [store.root / name for name in names if name not in used and (store.root / name).exists()]
-        what = f"{file.parent.name} ({len(blocks)} of {len(names)} blocks finished)"
-        yield Leftover("unfinished", what, (*own, *blocks), lock)
+        blocks = file.parent / BLOCKS
+        finished = len(list(blocks.glob("block/*.stage")))
+        own = [file, blocks] if (file.parent / RESULT).exists() else [file.parent]
+        yield Leftover("unfinished", f"{file.parent.name} ({finished} blocks finished)", tuple(own), lock)
 
 
 def _parts(outputs: Path) -> Iterator[Leftover]:
@@ -117,8 +115,8 @@ def _parts(outputs: Path) -> Iterator[Leftover]:
         return
     pieces = [path for pattern in ("*", "*/*", ".store/*/*") for path in outputs.glob(pattern)]
     pieces = [path for path in pieces if PIECE.fullmatch(path.name)]
-    pieces += [path for path in outputs.glob(f"*/{MADE}") if (path.parent / RESULT).exists()]
-    pieces = [path for path in pieces if not is_unpublished(path.parent)]  # it is whole, and the run goes on from it
+    pieces += [path for path in outputs.glob(f"*/{STAGED}") if (path.parent / RESULT).exists()]
+    pieces = [path for path in pieces if not is_staged(path.parent)]  # it is whole, and the run goes on from it
     for path in sorted(pieces):
         yield Leftover("parts", path.relative_to(outputs).as_posix(), (path,))
     for lock in sorted((outputs / ".store").rglob(f"*{LOCK}")):

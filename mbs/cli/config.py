@@ -11,6 +11,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from mbs.cli.moved import moved_import, refuse_moved
 from mbs.data.corpora.base import Corpus
 from mbs.data.corpora.demo import DemoCorpus
 from mbs.data.corpora.folder import FolderCorpus
@@ -21,7 +22,6 @@ from mbs.errors import MbsError
 from mbs.evaluation.tasks.rows import GENERATED
 from mbs.evaluation.tasks.suite import Tasks
 from mbs.evaluation.windows import PerplexityTask
-from mbs.run.folder import check_rerun
 from mbs.run.settings import Settings, SurveySettings
 
 SAVES = {False: "none", "mask": "mask", True: "model"}
@@ -58,7 +58,7 @@ def build(config: DictConfig) -> Settings:
         batch_tokens=_whole(plain["batch_tokens"], "batch_tokens", 1),
         save=SAVES[save],
         outputs=Path(str(plain["outputs"])),
-        rerun=check_rerun(plain["rerun"]),
+        rerun=plain["rerun"],
         corpus=_corpus(config, model, table),
         task=task,
         evaluation=_evaluation(task, tasks, model, table),
@@ -146,7 +146,9 @@ def _out_of_place(corpus: Corpus, model: ModelSource) -> bool:
 
 def _resolved(config: DictConfig) -> dict[str, Any]:
     try:
-        return cast(dict[str, Any], OmegaConf.to_container(config, resolve=True, throw_on_missing=True))
+        plain = cast(dict[str, Any], OmegaConf.to_container(config, resolve=True, throw_on_missing=True))
+        refuse_moved(plain)
+        return plain
     except OmegaConfBaseException as error:
         key = getattr(error, "full_key", None) or "the configuration"
         reason = str(error).splitlines()[0]
@@ -159,8 +161,9 @@ def _made(config: DictConfig | dict[str, Any], group: str, **extra: object) -> A
         return instantiate(config, _convert_="all", **extra)
     except InstantiationException as error:
         cause = error.__cause__ or error
-        if isinstance(cause, MbsError):
-            raise cause from None
+        known = cause if isinstance(cause, MbsError) else moved_import(error)
+        if known:
+            raise known from None
         reason = str(cause).strip().splitlines()[0]
         raise MbsError(f"{group}: {reason}", f"the keys of a file in conf/{group}", "mbs --cfg job") from error
 

@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -28,30 +27,30 @@ class Interrupted(BaseException):
 def interruptible(grace: float = GRACE) -> Iterator[None]:
     """Raise Interrupted in the main thread on SIGTERM and SIGUSR2, and end the process where that takes too long.
 
-    Signals that someone else handles already (submitit requeues on SIGUSR2) are left alone, and so is everything when
-    this is not the main thread. Between Python's steps a signal is an exception; in the middle of a long product the
-    watching thread hears of it all the same, as the interpreter writes each signal to a socket at once.
+    Signals that have a handler already (submitit requeues on SIGUSR2) are left alone, and so is everything when this is
+    not the main thread. Python runs its handlers between two of its own steps only; in the middle of a long product a
+    second thread learns of the signal, because the interpreter writes each one to a socket at once.
     """
-    if threading.current_thread() is not threading.main_thread():
+    main = threading.current_thread() is threading.main_thread()
+    numbers = [number for number in SIGNALS if main and signal.getsignal(number) is signal.SIG_DFL]
+    if not numbers:
         yield
         return
-    ours = [number for number in SIGNALS if signal.getsignal(number) is signal.SIG_DFL]
-    heard, told = socket.socketpair()
-    told.setblocking(False)
-    before = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
-    for number in ours:
+    reader, writer = socket.socketpair()
+    left = threading.Event()
+    writer.setblocking(False)
+    before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    for number in numbers:
         signal.signal(number, _raise)
-    watcher = threading.Thread(target=_watch, args=(heard, set(ours), grace), daemon=True, name="mbs-signals")
-    watcher.start()
+    threading.Thread(target=_watch, args=(reader, numbers, grace, left), daemon=True).start()
     try:
         yield
     finally:
         signal.set_wakeup_fd(before)
-        for number in ours:
+        for number in numbers:
             signal.signal(number, signal.SIG_DFL)
-        told.close()
-        watcher.join(timeout=grace)
-        heard.close()
+        left.set()
+        writer.close()
 
 
 def _raise(number: int, frame: FrameType | None) -> None:
@@ -59,17 +58,9 @@ def _raise(number: int, frame: FrameType | None) -> None:
     raise Interrupted(number)
 
 
-def _watch(heard: socket.socket, numbers: set[signal.Signals], grace: float) -> None:
-    while seen := heard.recv(1):
-        if seen[0] not in numbers:
-            continue
-        ended = time.monotonic() + grace
-        try:
-            while (left := ended - time.monotonic()) > 0:
-                heard.settimeout(left)
-                if not heard.recv(1):
-                    return  # the main thread left in time
-        except TimeoutError:
-            pass
-        os.write(2, f"{Interrupted(seen[0])}\n".encode())
-        os._exit(128 + seen[0])
+def _watch(reader: socket.socket, numbers: list[signal.Signals], grace: float, left: threading.Event) -> None:
+    with reader:
+        while received := reader.recv(1):
+            if received[0] in numbers and not left.wait(grace):
+                os.write(2, f"{Interrupted(received[0])}\n".encode())
+                os._exit(128 + received[0])

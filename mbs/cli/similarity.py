@@ -7,8 +7,10 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from mbs.cli.main import guarded, leave, one_job, warn, with_own_groups
-from mbs.storage.files import config_folder
+from mbs.cli.main import leave, one_job, warn
+from mbs.cli.mistakes import guarded
+from mbs.cli.paths import config_folder
+from mbs.cli.words import with_own_groups
 
 HELP = (
     "mbs-similarity compares the languages of a corpus, or languages=[...], with the overrides of mbs."

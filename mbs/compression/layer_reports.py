@@ -43,19 +43,19 @@ class LayerReport:
         return self.zeros / (self.shape[0] * self.shape[1])
 
 
-class Kept(Protocol):
-    """Where finished blocks are kept."""
+class FinishedBlocks(Protocol):
+    """The finished blocks of a compression, by index."""
 
     def has(self, k: int) -> bool:
-        """Whether block k is there."""
+        """Whether block k is finished."""
         ...
 
-    def held(self, k: int) -> Arrays | None:
-        """Block k, or None where it is not there or damaged."""
+    def read(self, k: int) -> Arrays | None:
+        """Block k, or None where it is missing or damaged."""
         ...
 
-    def stage(self, k: int, make: Callable[[], Arrays]) -> Arrays:
-        """Block k, made if it is not there."""
+    def make_once(self, k: int, make: Callable[[], Arrays]) -> Arrays:
+        """Block k, made by the callable if it is missing."""
         ...
 
 
@@ -66,7 +66,7 @@ def as_arrays(reports: Sequence[LayerReport]) -> Arrays:
 
 
 def reports_of(arrays: Arrays) -> list[LayerReport]:
-    """The reports again."""
+    """Inverse of `as_arrays()`."""
     return [
         LayerReport(name, (shape[0], shape[1]), zeros, arrays[f"mask {name}"], errors, error, notes)
         for name, shape, zeros, errors, error, notes in json.loads(str(arrays["reports"]))

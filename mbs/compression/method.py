@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from torch import Tensor
+
+from mbs.compression.moments import Moments
 from mbs.compression.sparsity import Sparsity
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from mbs.compression.moments import Moments
 
 
 @dataclass(frozen=True)
@@ -29,8 +27,7 @@ class Solution:
 class Pruner(Protocol):
     """A pruning method; a new one is one file and one yaml.
 
-    One that cannot take every sparsity has a method `check(sparsity)`, which raises MbsError. Those of this package
-    import torch in `solve` alone: a run that is finished needs their settings only.
+    One that cannot take every sparsity has a method `check(sparsity)`, which raises MbsError.
     """
 
     @property

@@ -167,7 +167,7 @@ def _required(shares: Shares | None) -> Shares:
 
 
 @dataclass(frozen=True)
-class Plan:
+class SegmentCounts:
     """Segments per language, most first; and which wanted languages get none: not in the corpus, or outweighed."""
 
     counts: dict[str, int]
@@ -175,7 +175,9 @@ class Plan:
     without_segment: tuple[str, ...]
 
 
-def plan(mix: Mix, candidates: Sequence[str], available: Sequence[str], segments: int, shares: Shares | None) -> Plan:
+def segment_counts(
+    mix: Mix, candidates: Sequence[str], available: Sequence[str], segments: int, shares: Shares | None
+) -> SegmentCounts:
     """What a mix draws from a corpus that has the available languages; raises MbsError when nothing is left."""
     wanted = mix.languages(candidates, shares)
     kept = [language for language in wanted if language in available]
@@ -185,7 +187,7 @@ def plan(mix: Mix, candidates: Sequence[str], available: Sequence[str], segments
             f"text in at least one (the corpus has {', '.join(available)})",
         )
     counts = mix.counts(kept, segments, shares)
-    return Plan(
+    return SegmentCounts(
         counts={code: n for code, n in sorted(counts.items(), key=lambda item: (-item[1], item[0])) if n},
         dropped=tuple(language for language in wanted if language not in available),
         without_segment=tuple(language for language in kept if not counts[language]),

@@ -8,17 +8,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
+
+import huggingface_hub
+import torch
+from safetensors import SafetensorError
+from torch import nn
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from mbs.engine.devices import resolved_device
+from mbs.engine.matmul import PLAIN, Numerics
+from mbs.engine.tokenizer import Tokenizer
 from mbs.errors import MbsError, unknown
 from mbs.storage.digests import digest_file, digest_files
-
-if TYPE_CHECKING:
-    import torch
-    from transformers import PreTrainedModel
-
-    from mbs.engine.tokenizer import Tokenizer
 
 EMBEDDED = "embedded:"
 CHECKPOINTS = Path(__file__).parents[1] / "demo" / "checkpoints"
@@ -99,8 +101,6 @@ def _from_hub(path: str) -> Path:
     looks_local = path.startswith((".", "/", "~")) or path.count("/") != 1
     if looks_local:
         raise MbsError(f"model.path names no folder: {path}", "a folder, or a hub id such as bigscience/bloom-560m")
-    import huggingface_hub
-
     try:
         return Path(huggingface_hub.snapshot_download(path, allow_patterns=list(WANTED)))
     except Exception as error:
@@ -118,10 +118,6 @@ def checkpoint_digest(folder: Path, of: Callable[[Path], str] = digest_file) -> 
 
 def open_tokenizer(folder: Path) -> Tokenizer:
     """The checkpoint's tokenizer."""
-    from transformers import AutoTokenizer
-
-    from mbs.engine.tokenizer import Tokenizer
-
     try:
         return Tokenizer(AutoTokenizer.from_pretrained(folder, trust_remote_code=False))
     except Exception as error:  # a damaged tokenizer.json ends in a bare Exception
@@ -137,17 +133,17 @@ def context_length(folder: Path) -> int | None:
 
 
 def open_model(
-    folder: Path, dtype: str = "auto", device: str = "auto", warn: Callable[[str], None] = lambda line: None
+    folder: Path,
+    dtype: str = "auto",
+    device: str = "auto",
+    warn: Callable[[str], None] = lambda line: None,
+    numerics: Numerics = PLAIN,
 ) -> PreTrainedModel:
     """The checkpoint's model in evaluation mode; raises MbsError unless every tensor is there and fits.
 
     The dtype `auto` is the checkpoint's. On a CPU float16 is computed as float32 (see `stored_dtype`), and so is
-    bfloat16 where a measurement finds its products no faster.
+    bfloat16 where `numerics` says that its products are no faster.
     """
-    from safetensors import SafetensorError
-    from torch import nn
-    from transformers import AutoModelForCausalLM, PreTrainedModel
-
     where = resolved_device(device)
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(
@@ -163,7 +159,7 @@ def open_model(
                 f"{folder}: {problem.split('_')[0]} tensors: {', '.join(tensors[:3])} ({len(tensors)} in all)",
                 "a checkpoint that fits its config.json to the tensor",
             )
-    if where == "cpu" and _slow(model.dtype):
+    if where == "cpu" and _slow(model.dtype, numerics):
         name = str(model.dtype).removeprefix("torch.")
         warn(f"{name} is computed as float32 on this CPU; new weights are rounded to {name}, and saved as such")
         model.float()
@@ -174,19 +170,13 @@ def open_model(
 
 def stored_dtype(model: PreTrainedModel) -> torch.dtype:
     """The dtype that new weights are rounded to and saved in: the one in which the model was opened."""
-    import torch
-
     opened = model.config.dtype
     return opened if isinstance(opened, torch.dtype) else model.dtype
 
 
-def _slow(dtype: torch.dtype) -> bool:
+def _slow(dtype: torch.dtype, numerics: Numerics) -> bool:
     """Whether a CPU computes faster in float32 than in this dtype."""
-    import torch
-
-    from mbs.engine.matmul import probe
-
-    return dtype == torch.float16 or (dtype == torch.bfloat16 and not probe(torch.device("cpu")).bfloat16)
+    return dtype == torch.float16 or (dtype == torch.bfloat16 and not numerics.bfloat16)
 
 
 def _first_line(error: BaseException) -> str:

@@ -17,16 +17,15 @@ from torch import Tensor, nn
 from transformers.activations import NewGELUActivation
 from transformers.models.bloom.modeling_bloom import BloomAttention, BloomGelu
 
-from mbs.engine.matmul import probe, using
+from mbs.engine.matmul import Numerics, using
 from mbs.engine.switches import kept_pages, no_denormals
 
 
 @contextmanager
-def fast(model: nn.Module) -> Iterator[None]:
-    """Run the model's attention and GELU in fused form, on the fastest accurate unit, with memory that is kept."""
+def fused(model: nn.Module, numerics: Numerics) -> Iterator[None]:
+    """Run the model's attention and GELU in fused form, on the chosen unit of the CPU, and reuse freed memory."""
     replaced: list[nn.Module] = []
     attention = _Alibi()
-    device = next(model.parameters()).device
     try:
         for module in model.modules():
             forward: Callable[..., Any] | None = None
@@ -34,10 +33,10 @@ def fast(model: nn.Module) -> Iterator[None]:
                 forward = _gelu
             elif isinstance(module, BloomAttention) and not (module.pretraining_tp > 1 and module.slow_but_exact):
                 forward = attention.forward(module)
-            if forward is not None and "forward" not in vars(module):  # a fast context around this one did it already
+            if forward is not None and "forward" not in vars(module):  # an enclosing context has replaced it already
                 module.forward = forward
                 replaced.append(module)
-        with using(probe(device).float32), kept_pages(), no_denormals():
+        with using(numerics.float32), kept_pages(), no_denormals():
             yield
     finally:
         for module in replaced:

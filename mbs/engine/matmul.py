@@ -1,4 +1,4 @@
-"""Which unit of the processor multiplies matrices: measured once, the fastest of the accurate ones."""
+"""How the CPU multiplies float32 matrices: its units are timed once, and the fastest of the accurate ones is chosen."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import torch
@@ -17,38 +17,39 @@ from mbs.engine.switches import one_thread
 SIZE = 1024  # a product of this side takes some 20 ms of one thread and is large enough to run at full rate
 ACCURATE = 3e-6  # relative to the largest entry: rounding of float32 sums over SIZE terms stays well below
 REPEATS = 5
-MARGIN = 1.4  # a choice that is not clearly faster is not made, so that two runs on one machine choose alike
+MARGIN = 1.4  # a unit must be clearly faster to be chosen, so that two runs on one machine choose alike
 DEFAULT = "none"
 
 
 @dataclass(frozen=True)
-class Products:
-    """Settings of `torch.backends.mkldnn.matmul.fp32_precision`, and whether bfloat16 products are worth having.
+class Numerics:
+    """Settings of `torch.backends.mkldnn.matmul.fp32_precision`, and whether bfloat16 products are faster.
 
-    `float32` holds for any float32 product; `narrow` for float32 products of numbers that fit bfloat16, whose products
-    are exact in a unit that multiplies bfloat16 and adds in float32. `gflops` is the measured rate of each per thread.
+    `float32` holds for any float32 product. `narrow` holds for float32 products of numbers that fit bfloat16; their
+    products are exact in a unit that multiplies bfloat16 and adds in float32. `gflops` is the measured rate of each
+    unit per thread. The default leaves torch's own setting, as on a GPU.
     """
 
-    float32: str
-    narrow: str
-    bfloat16: bool
-    gflops: dict[str, float]
+    float32: str = DEFAULT
+    narrow: str = DEFAULT
+    bfloat16: bool = True
+    gflops: Mapping[str, float] = field(default_factory=dict)
 
     def record(self) -> dict[str, str | int]:
-        """What a result says about it: choices only, which are the same in two runs on one machine."""
+        """The choices without the measured rates: they are the same in two runs on one machine."""
         return {"float32_products": self.float32, "narrow_products": self.narrow, "bfloat16_products": self.bfloat16}
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """What another process on the same kind of machine takes over."""
+        """The choices as arrays, for another process on the same kind of machine."""
         return {"chosen": np.array(json.dumps(asdict(self)))}
 
     @classmethod
-    def of(cls, arrays: Mapping[str, np.ndarray]) -> Products:
-        """It again."""
+    def of(cls, arrays: Mapping[str, np.ndarray]) -> Numerics:
+        """Inverse of `arrays()`."""
         return cls(**json.loads(str(arrays["chosen"])))
 
 
-NEUTRAL = Products(DEFAULT, DEFAULT, True, {})
+PLAIN = Numerics()
 
 
 @contextmanager
@@ -66,31 +67,8 @@ def using(precision: str) -> Iterator[None]:
         flags.fp32_precision = before
 
 
-def probe(device: torch.device) -> Products:
-    """The choices for this device, measured once in a process; on a GPU nothing is chosen."""
-    global _settled
-    if device.type != "cpu":
-        return NEUTRAL
-    if _settled is None:
-        _settled = measure()
-    return _settled
-
-
-def settle(chosen: Products) -> None:
-    """Take these choices for this process, as they were made before on this kind of machine.
-
-    A processor on which two units are almost `MARGIN` apart might choose otherwise the next time, and the last bits of
-    a run that goes on would not be those of its beginning.
-    """
-    global _settled
-    _settled = chosen
-
-
-_settled: Products | None = None
-
-
-def measure() -> Products:
-    """Time the units of the processor, in one thread, and choose."""
+def measured() -> Numerics:
+    """Time the units of the CPU in one thread, for half a second, and choose."""
     generator = torch.Generator().manual_seed(0)
     A, B = (torch.randn(SIZE, SIZE, generator=generator) for _ in range(2))
     narrow = tuple(M.bfloat16().float() for M in (A, B))
@@ -105,7 +83,7 @@ def measure() -> Products:
                 if rates[setting] > MARGIN * rates[chosen[use]] and _error(left, right) < ACCURATE:
                     chosen[use] = setting
     pays = rates["bfloat16"] > MARGIN * rates[chosen["float32"]]
-    return Products(chosen["float32"], chosen["narrow"], pays, {name: round(rate, 1) for name, rate in rates.items()})
+    return Numerics(chosen["float32"], chosen["narrow"], pays, {name: round(rate, 1) for name, rate in rates.items()})
 
 
 def _rates(A: Tensor, B: Tensor, settings: list[str]) -> dict[str, float]:

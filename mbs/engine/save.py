@@ -17,12 +17,15 @@ from mbs.storage.files import PART, unwritable
 GENERATION = "generation_config.json"
 
 
-def save_model(model: PreTrainedModel, tokenizer: Tokenizer, source: Path, target: Path, dtype: torch.dtype) -> None:
+def save_model(
+    model: PreTrainedModel, tokenizer: Tokenizer, source: Path | None, target: Path, dtype: torch.dtype
+) -> None:
     """Weights in `dtype`, configuration, tokenizer, and the source folder's generation configuration, if any, as it is.
 
     Transformers would refuse to write a generation configuration that it reads without complaint, as many published
-    ones are. The model is converted in place. The folder is there whole or not at all.
+    ones are. The folder is there whole or not at all, and the model is afterwards as it was.
     """
+    before = model.dtype, model.generation_config
     nn.Module.to(model, dtype)
     model.generation_config = GenerationConfig.from_model_config(model.config)
     made = target.with_name(f".{target.name}{PART}")
@@ -30,13 +33,16 @@ def save_model(model: PreTrainedModel, tokenizer: Tokenizer, source: Path, targe
     try:
         model.save_pretrained(made)
         tokenizer.hf.save_pretrained(made)
-        if (source / GENERATION).is_file():
+        if source and (source / GENERATION).is_file():
             shutil.copyfile(source / GENERATION, made / GENERATION)
         shutil.rmtree(target, ignore_errors=True)
         made.rename(target)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(made, ignore_errors=True)
         raise unwritable(target, _os_error(error)) from error
+    finally:
+        nn.Module.to(model, before[0])
+        model.generation_config = before[1]
 
 
 def _os_error(error: OSError | SafetensorError) -> OSError:

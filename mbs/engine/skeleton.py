@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 from transformers import PreTrainedModel
 
+from mbs.engine.switches import evaluating
 from mbs.errors import MbsError
 
 PROBE_TOKENS = 5
@@ -112,10 +113,11 @@ class Skeleton:
         self.device = next(model.parameters()).device
         self.vocabulary = int(cast(nn.Linear, model.get_output_embeddings()).weight.shape[0])
         ids = torch.arange(1, PROBE_TOKENS + 1, device=self.device)[None] % self.vocabulary
-        self.calls = trace(model, ids)
-        self.chain = find_blocks(self.calls)
-        self._verify_complete()
-        self._verify_logits(ids)
+        with evaluating(model):
+            self.calls = trace(model, ids)
+            self.chain = find_blocks(self.calls)
+            self._verify_complete()
+            self._verify_logits(ids)
 
     def enter(self, ids: Tensor, like: Sequence[Arguments] | None = None) -> tuple[Tensor, list[Arguments]]:
         """The first block's input `[B, T, C]` for tokens `[B, T]`, and every block's own arguments.

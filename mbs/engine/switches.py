@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import platform
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
+from torch import nn
+from transformers.utils import logging
 
 MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1  # glibc's numbers of these parameters
 CEILING = (
@@ -63,10 +67,33 @@ def one_thread() -> Iterator[None]:
 
 
 @contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode for the whole model; afterwards every module has the mode that it had."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+@contextmanager
+def random_state_kept() -> Iterator[None]:
+    """Whatever is seeded or drawn meanwhile, the states of random, numpy and torch are afterwards as they were."""
+    state, numpy_state = random.getstate(), np.random.get_state()
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    try:
+        with torch.random.fork_rng(devices):
+            yield
+    finally:
+        random.setstate(state)
+        np.random.set_state(numpy_state)
+
+
+@contextmanager
 def quiet_transformers() -> Iterator[None]:
     """No progress bars of transformers, and of its log lines errors alone."""
-    from transformers.utils import logging
-
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     logging.set_verbosity_error()

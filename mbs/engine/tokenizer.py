@@ -8,15 +8,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+from transformers import PreTrainedTokenizerBase
+from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from mbs.errors import MbsError
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
 
 Array = npt.NDArray[np.int64]
 
@@ -89,8 +87,6 @@ class Tokenizer:
     @cached_property
     def _own_bytes(self) -> list[bytes] | None:
         """The bytes of every token `[V]`, or None when the tokenizer is not byte-level."""
-        from transformers.convert_slow_tokenizer import bytes_to_unicode
-
         if "ByteLevel" not in json.dumps(json.loads(self.hf.backend_tokenizer.to_str())["decoder"]):
             return None
         alphabet = {character: byte for byte, character in bytes_to_unicode().items()}

@@ -9,8 +9,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from mbs.engine.blocks import Block, Blocks
+from mbs.engine.blocks import Block
+from mbs.engine.model import BlockwiseModel
 from mbs.engine.skeleton import Arguments, Skeleton
+from mbs.engine.switches import evaluating
 from mbs.engine.tokenizer import Array
 
 
@@ -71,11 +73,11 @@ class Visitor(Protocol):
         ...
 
 
-def walk(skeleton: Skeleton, blocks: Blocks, tiles: Iterable[Sequence[Batch]], visitor: Visitor) -> None:
-    """Take each tile (the batches held at once) through all blocks."""
-    with torch.no_grad():
+def walk(model: BlockwiseModel, tiles: Iterable[Sequence[Batch]], visitor: Visitor) -> None:
+    """Take each tile (the batches that are in memory at once) through all blocks, in evaluation mode."""
+    with torch.no_grad(), evaluating(model.hf):
         for tile in tiles:
-            hidden = Hidden(skeleton, tile)
-            for k in range(len(blocks)):
-                visitor.at(k, blocks.load(k), hidden)
-            visitor.end(skeleton, hidden)
+            hidden = Hidden(model.skeleton, tile)
+            for k in range(len(model.blocks)):
+                visitor.at(k, model.blocks.load(k), hidden)
+            visitor.end(model.skeleton, hidden)

@@ -14,7 +14,8 @@ import torch
 from transformers import GenerationConfig, PreTrainedModel
 
 from mbs.data.corpora.base import Document
-from mbs.engine.fused import fast
+from mbs.engine.model import BlockwiseModel
+from mbs.engine.switches import evaluating
 from mbs.engine.tokenizer import Array, Tokenizer
 from mbs.errors import MbsError
 from mbs.evaluation.language_id import Identifier
@@ -87,19 +88,20 @@ def references(prompts: Sequence[Prompt], tokenizer: Tokenizer) -> list[Continua
 
 
 def write(
-    model: PreTrainedModel, tokenizer: Tokenizer, prompts: Sequence[Prompt], new_tokens: int, batch_tokens: int = 4096
+    blockwise: BlockwiseModel, prompts: Sequence[Prompt], new_tokens: int, batch_tokens: int = 4096
 ) -> list[Continuation]:
     """The most probable next token again and again, up to `new_tokens` of them or the end of the document.
 
     Whatever the checkpoint's own generation configuration says, nothing is drawn and no token is penalised. Raises
     MbsError when prompt and continuation do not fit the model's context.
     """
+    model, tokenizer = blockwise.hf, blockwise.tokenizer
     ends = _ends(model, tokenizer)
     config = GenerationConfig(max_new_tokens=new_tokens, do_sample=False, eos_token_id=sorted(ends),
                               pad_token_id=tokenizer.separator)  # fmt: skip
     written: dict[int, Array] = {}
     by_length = sorted(range(len(prompts)), key=lambda k: len(prompts[k].ids))
-    with torch.inference_mode(), fast(model), _configured(model, config):
+    with torch.inference_mode(), evaluating(model), blockwise.fused(), _configured(model, config):
         for length, group in groupby(by_length, key=lambda k: len(prompts[k].ids)):
             _check_context(model, length, new_tokens)
             alike, size = list(group), max(1, batch_tokens // (length + new_tokens))

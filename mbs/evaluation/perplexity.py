@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mbs.engine.blocks import Block, Blocks
-from mbs.engine.fused import fast
+from mbs.engine.blocks import Block
+from mbs.engine.model import BlockwiseModel
 from mbs.engine.skeleton import Skeleton
 from mbs.engine.walk import Batch, Hidden, right_padded, walk
 from mbs.errors import MbsError
@@ -43,14 +43,8 @@ class TextScores:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-def score_text(skeleton: Skeleton, blocks: Blocks, text: LanguageText, batch_tokens: int = 4096) -> np.ndarray:
-    """The NLL in nats of each unit's scored tokens, float64 `[units]`; see `measure_text`."""
-    return measure_text(skeleton, blocks, text, batch_tokens).nll
-
-
 def measure_text(
-    skeleton: Skeleton,
-    blocks: Blocks,
+    model: BlockwiseModel,
     text: LanguageText,
     batch_tokens: int = 4096,
     sampled: np.ndarray | None = None,
@@ -63,8 +57,8 @@ def measure_text(
     right, where a causal model cannot look; log-softmax in float32. Raises MbsError when a score is not finite.
     """
     visitor = _Score(text, np.zeros(0, dtype=np.int64) if sampled is None else sampled)
-    with fast(skeleton.model):
-        walk(skeleton, blocks, ([batch] for batch in batches(text, batch_tokens)), visitor)
+    with model.fused():
+        walk(model, ([batch] for batch in batches(text, batch_tokens)), visitor)
         if not np.isfinite(visitor.nll).all():
             worst = text.units[int(np.flatnonzero(~np.isfinite(visitor.nll))[0])]
             raise MbsError(
@@ -75,7 +69,9 @@ def measure_text(
         states = torch.stack(visitor.states) if visitor.states else torch.zeros(0)
         if dense_states is None:
             return TextScores(visitor.nll, visitor.confidence, states.float().cpu().numpy(), np.zeros(0))
-        return TextScores(visitor.nll, visitor.confidence, np.zeros(0), _divergence(skeleton, dense_states, states))
+        return TextScores(
+            visitor.nll, visitor.confidence, np.zeros(0), _divergence(model.skeleton, dense_states, states)
+        )
 
 
 def ranks(tokens: int) -> np.ndarray:

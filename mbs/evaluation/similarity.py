@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from mbs.engine.skeleton import Skeleton
+from mbs.engine.switches import evaluating
 from mbs.engine.tokenizer import Array
 from mbs.errors import MbsError
 
@@ -93,7 +94,8 @@ def language_vectors(
             raise MbsError(f"no tokens in {language}", "at least one row of tokens per language")
         total = torch.zeros((), dtype=torch.float64)
         for ids, real in _batches(rows, batch_tokens):
-            x = skeleton.enter(ids)[0].double()
+            with evaluating(skeleton.model):
+                x = skeleton.enter(ids)[0].double()
             total = total + x.square_().mul_(real[..., None].to(x.device)).sum((0, 1)).cpu()
         if not total.isfinite().all():
             raise MbsError(f"the input of block 0 is not finite in {language}", "finite embeddings")

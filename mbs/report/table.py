@@ -48,6 +48,14 @@ def show(result: Mapping[str, Any], console: Console) -> None:
         console.print(GENERATED, highlight=False, soft_wrap=True)
 
 
+def harms(result: Mapping[str, Any]) -> list[str]:
+    """Mean and worst-quarter harm of a result in words, for one line; nothing where no text was measured."""
+    summary = result["summary"]
+    if summary is None:
+        return []
+    return [f"mean harm {summary['harm_mean']:+.4f}", f"worst quarter {summary['harm_cvar']:+.4f}"]
+
+
 def _languages(result: Mapping[str, Any]) -> Table:
     table = _table("share %", "segs", "dense ppl", "ppl", "harm", "95 %", "lost %", "KL", "bpb")
     segments = result["calibration"]["segments"]

@@ -1,4 +1,4 @@
-"""The compressed model of a run: taken from where it was saved, gone on with, or made."""
+"""The compressed model of a run: read from where it was saved, continued after a stop, or made."""
 
 from __future__ import annotations
 
@@ -11,175 +11,156 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from mbs.compression.compress import compress_model
+from mbs.compression.compress import CompressOptions, compress
 from mbs.compression.layer_reports import LayerReport, as_arrays, reports_of, sampled
-from mbs.engine.blocks import Block, Blocks, Linear
+from mbs.engine.blocks import Block, Linear
 from mbs.engine.checkpoint import checkpoint_digest, open_model
-from mbs.engine.save import save_model
-from mbs.engine.skeleton import Skeleton
+from mbs.engine.model import BlockwiseModel
 from mbs.errors import MbsError
+from mbs.run.context import RunContext
 from mbs.run.inputs import Inputs
-from mbs.run.settings import Settings
 from mbs.storage.cache import Arrays, Store
 from mbs.storage.digests import digest
 
 
 @dataclass
-class Compression:
-    """Turns the model in `blocks` into the compressed one, once, when it is first needed.
+class CompressedModel:
+    """Turns `model` into the compressed one, once, when it is first needed.
 
-    `decides` holds everything that its weights follow from. `note` hears where they come from when they are not made
-    from the beginning.
+    `stored` is the dtype in which new weights are saved, `computed` holds what decides a number besides the method and
+    the calibration text.
     """
 
-    settings: Settings
-    skeleton: Skeleton
-    blocks: Blocks
+    run: RunContext
+    model: BlockwiseModel
     inputs: Inputs
     stored: torch.dtype
     computed: Mapping[str, object]
-    store: Store
-    note: Callable[[str], None]
-    progress: Callable[[Block], None] = lambda block: None
     _reports: list[LayerReport] | None = field(default=None, init=False)
-    _done: bool = field(default=False, init=False)
+    _ready: bool = field(default=False, init=False)
 
     @property
     def decides(self) -> dict[str, object]:
-        """The model, the text, the method, and how it is computed."""
-        config, calibration = self.settings.config, self.inputs.calibration
+        """Everything that the weights follow from: the model, the text, the method, and how it is computed."""
+        config, calibration = self.run.settings.config, self.inputs.calibration
         return {
             **self.computed,
             "calibration": calibration.content_hash if calibration else None,
             "pruner": config.get("pruner"),
             "sparsity": config.get("sparsity"),
-            "batch_tokens": self.settings.batch_tokens,
+            "batch_tokens": self.run.settings.batch_tokens,
             "stored": str(self.stored),
         }
 
     @property
     def whole_masks(self) -> bool:
-        """Whether all of every mask is kept, not a sample."""
-        return self.settings.save != "none"
-
-    @property
-    def leftovers(self) -> list[str]:
-        """The files in the store that are of no use when the run is done."""
-        return [] if self._quick else [self.store.name("block", self._block(k)) for k in range(len(self.blocks))]
+        """Whether all of every mask is reported, not a sample."""
+        return self.run.settings.save != "none"
 
     @property
     def reports(self) -> list[LayerReport]:
         """What became of each layer."""
         if self._reports is None:
-            self._reports = self._held_reports()
+            self._reports = self._stored_reports()
         if self._reports is None:
-            self.ready()
+            self.prepare()
         assert self._reports is not None
         return self._reports
 
-    def known(self) -> bool:
-        """Whether it has been made before, so that its reports, if not its weights, are in the store."""
-        return any(self.store.has("layers", self._layers(whole)) for whole in {self.whole_masks, True})
+    def is_known(self) -> bool:
+        """Whether it was made before, so that its reports, if not its weights, are in the store."""
+        return any(self.run.store.has("layers", self._layers(whole)) for whole in {self.whole_masks, True})
 
     def forget(self) -> None:
-        """Make it anew, whatever the store holds."""
+        """Drop its reports and its saved weights from the store, so that it is made again."""
         for whole in (False, True):
-            self.store.drop("layers", self._layers(whole))
-        self.store.drop("saved", self.decides)
-        for k in range(len(self.blocks)):
-            self.store.drop("block", self._block(k))
+            self.run.store.drop("layers", self._layers(whole))
+        self.run.store.drop("saved", self.decides)
 
-    def ready(self) -> None:
-        """Have the compressed weights in the model."""
-        if self._done:
-            return
-        if not self._take_saved():
+    def prepare(self) -> None:
+        """Put the compressed weights into the model."""
+        if not self._ready and not self._read_saved():
             self._compress()
-        self._done = True
+        self._ready = True
 
-    def save(self, folder: Path, directory: str) -> None:
-        """Save it as `folder/model`, and remember that it will be in `directory` of the outputs."""
-        self.ready()
-        save_model(self.skeleton.model, self.inputs.tokenizer, self.inputs.folder, folder / "model", self.stored)
-        place = {"directory": directory, "digest": checkpoint_digest(folder / "model")}
-        self.store.drop("saved", self.decides)
-        self.store.stage("saved", self.decides, lambda: {key: np.array(value) for key, value in place.items()})
-
-    def has(self, k: int) -> bool:
-        """Whether block k is finished."""
-        return self.store.has("block", self._block(k))
-
-    def held(self, k: int) -> Arrays | None:
-        """Finished block k."""
-        return self.store.held("block", self._block(k))
-
-    def stage(self, k: int, make: Callable[[], Arrays]) -> Arrays:
-        """Finished block k, made by one process at a time."""
-        return self.store.stage("block", self._block(k), make)
-
-    def _block(self, k: int) -> dict[str, object]:
-        return {"compression": digest(self.decides), "whole_masks": self.whole_masks, "block": k}
+    def save(self, folder: Path) -> None:
+        """Save it as `folder/model`, and note in the store that it will be in the run's directory."""
+        self.prepare()
+        self.model.save(folder / "model", self.stored)
+        place = {"directory": self.run.folder.path.name, "digest": checkpoint_digest(folder / "model")}
+        self.run.store.drop("saved", self.decides)
+        self.run.store.stage("saved", self.decides, lambda: {key: np.array(value) for key, value in place.items()})
 
     def _layers(self, whole: bool) -> dict[str, object]:
         return {**self.decides, "whole_masks": whole}
 
-    @property
-    def _quick(self) -> bool:
-        """Whether it is made in no time, without calibration text: then its blocks are not kept on the way."""
-        return self.inputs.calibration is None
-
-    def _held_reports(self) -> list[LayerReport] | None:
-        """The reports in the store, with whole masks or samples of them as they are wanted."""
-        held = self.store.held("layers", self._layers(self.whole_masks))
-        if held is not None or self.whole_masks:
-            return None if held is None else reports_of(held)
-        held = self.store.held("layers", self._layers(True))
-        return None if held is None else [sampled(report) for report in reports_of(held)]
+    def _stored_reports(self) -> list[LayerReport] | None:
+        """The reports in the store, with whole masks or samples of them as the run wants them."""
+        arrays = self.run.store.read("layers", self._layers(self.whole_masks))
+        if arrays is not None or self.whole_masks:
+            return None if arrays is None else reports_of(arrays)
+        arrays = self.run.store.read("layers", self._layers(True))
+        return None if arrays is None else [sampled(report) for report in reports_of(arrays)]
 
     def _compress(self) -> None:
-        done = sum(self.has(k) for k in range(len(self.blocks)))
+        settings, log, total = self.run.settings, self.run.log, len(self.model.blocks)
+        quick = self.inputs.calibration is None  # made in no time, so that blocks need not be kept
+        blocks = StoredBlocks(self.run.folder.blocks, {"compression": digest(self._layers(self.whole_masks))})
+        done = sum(blocks.has(k) for k in range(total))
         if done:
-            self.note(f"going on: {done} of {len(self.blocks)} blocks are finished")
-        elif self.known():
-            self.note("compressing again: the compressed model is not there (save=true keeps it)")
-        with tqdm(total=len(self.blocks), desc="blocks", disable=None, leave=False) as bar:
+            log.note(f"going on: {done} of {total} blocks are finished")
+        elif self.is_known():
+            log.note("compressing again: the compressed model is not there (save=true keeps it)")
+        with tqdm(total=total, desc="blocks", disable=None, leave=False) as bar:
 
             def progress(block: Block) -> None:
                 bar.update()
-                self.progress(block)
+                log.event(event="block", block=block.index)
 
-            reports = compress_model(
-                self.skeleton,
-                self.blocks,
-                self.inputs.calibration,
-                self.settings.pruner,
-                self.settings.sparsity,
-                self.settings.batch_tokens,
-                whole_masks=self.whole_masks,
-                stored=self.stored,
-                progress=progress,
-                kept=None if self._quick else self,
+            options = CompressOptions(
+                settings.batch_tokens, self.whole_masks, self.stored, None if quick else blocks, progress
             )
-        layers = self.store.stage("layers", self._layers(self.whole_masks), lambda: as_arrays(reports))
-        self._reports = reports_of(layers)
+            reports = compress(self.model, self.inputs.calibration, settings.pruner, settings.sparsity, options)
+        arrays = self.run.store.stage("layers", self._layers(self.whole_masks), lambda: as_arrays(reports))
+        self._reports = reports_of(arrays)
 
-    def _take_saved(self) -> bool:
-        """Take the weights of the saved model, if it is there and what it was; nothing is taken in part."""
-        held, reports = self.store.held("saved", self.decides), self._held_reports()
-        if held is None or reports is None:
+    def _read_saved(self) -> bool:
+        """Read the weights of the saved model, if it is there and unchanged; all of them or none."""
+        store = self.run.store
+        place, reports = store.read("saved", self.decides), self._stored_reports()
+        if place is None or reports is None:
             return False
-        folder = self.settings.outputs / str(held["directory"]) / "model"
+        folder = self.run.settings.outputs / str(place["directory"]) / "model"
         try:
-            if checkpoint_digest(folder, self.store.digest_of) != str(held["digest"]):
-                self.store.warn(f"{folder} is not what was saved there, and is not used")
+            if checkpoint_digest(folder, store.digest_of) != str(place["digest"]):
+                store.warn(f"{folder} is not what was saved there, and is not used")
                 return False
-            saved: Any = open_model(folder, str(self.stored).removeprefix("torch."), str(self.skeleton.device))
+            saved: Any = open_model(folder, str(self.stored).removeprefix("torch."), str(self.model.device))
         except (OSError, MbsError):
             return False
-        self.note(f"taking the compressed model from {folder}")
-        for k in range(len(self.blocks)):
-            block = self.blocks.load(k)
-            for linear in block.linears:
+        self.run.log.note(f"taking the compressed model from {folder}")
+        for k in range(len(self.model.blocks)):
+            for linear in self.model.blocks.load(k).linears:
                 linear.W.copy_(Linear(linear.name, saved.get_submodule(linear.name)).W)
         self._reports = reports
         return True
+
+
+@dataclass(frozen=True)
+class StoredBlocks:
+    """The finished blocks of one compression, in a store of their own."""
+
+    store: Store
+    key: Mapping[str, object]
+
+    def has(self, k: int) -> bool:
+        """Whether block k is finished."""
+        return self.store.has("block", {**self.key, "block": k})
+
+    def read(self, k: int) -> Arrays | None:
+        """Block k, or None where it is missing or damaged."""
+        return self.store.read("block", {**self.key, "block": k})
+
+    def make_once(self, k: int, make: Callable[[], Arrays]) -> Arrays:
+        """Block k, made by the callable if it is missing."""
+        return self.store.stage("block", {**self.key, "block": k}, make)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from mbs.engine.matmul import probe
+from mbs.engine.model import BlockwiseModel
 from mbs.storage.digests import source_digest
 
 LIBRARIES = ("mbs", "torch", "transformers", "tokenizers", "safetensors", "numpy", "scipy", "lm-eval",
@@ -30,15 +30,15 @@ def versions() -> dict[str, str]:
     return found if sources is None else {**found, "mbs sources": sources}
 
 
-def numerics(device: torch.device, dtype: torch.dtype) -> dict[str, str | int]:
+def computed_on(model: BlockwiseModel) -> dict[str, str | int]:
     """What besides inputs and versions decides the last bits: device, dtype, threads, instruction set, products."""
-    on_gpu = device.type == "cuda"
+    on_gpu = model.device.type == "cuda"
     return {
-        "device": str(device),
+        "device": str(model.device),
         "hardware": torch.cuda.get_device_name() if on_gpu else torch.backends.cpu.get_cpu_capability(),
-        "dtype": str(dtype).removeprefix("torch."),
+        "dtype": str(model.hf.dtype).removeprefix("torch."),
         "threads": torch.get_num_threads(),
-        **probe(device).record(),
+        **model.numerics.record(),
     }
 
 

@@ -1,163 +1,171 @@
-"""Whether a run has to be done: what is finished already stands."""
+"""The directory of one run: who works in it, what of it is finished, and how a result gets there whole."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mbs.errors import MbsError, unknown
-from mbs.run.identity import ID, Identity, same_configuration
+from mbs.errors import MbsError
 from mbs.storage.cache import Store
 from mbs.storage.digests import strict_json
-from mbs.storage.files import PART, write_whole
-from mbs.storage.locks import Claimed, claim, is_claimed
-from mbs.storage.record import RESULT, STARTED, is_unpublished, missing_file, read_record
+from mbs.storage.files import PART, make_folder, sync_folder, unwritable, write_whole
+from mbs.storage.locks import Claimed, claim
+from mbs.storage.record import RESULT, problem_with_files, read_record, seal
 
-RERUNS = ("changed", "always", "never")
+STARTED = "run.json"  # there from the start of a run until it has been cleaned up
+STAGED = f".result{PART}"  # where the files of a result are until all of them are written
+BLOCKS = ".blocks"  # finished blocks, which a stopped compression goes on from
+DIGITS = 8  # hexadecimal digits of the id in a directory's name
 
 
 @dataclass(frozen=True)
-class Standing:
-    """A finished run that stands, and what has changed since (nothing, unless rerun=never)."""
+class RunFolder:
+    """One run's directory, below the output folder of its store.
 
-    directory: Path
-    record: Mapping[str, Any]
-    changes: tuple[str, ...] = ()
-
-
-def check_rerun(rerun: object) -> str:
-    """Raise MbsError for a word that is none of the three."""
-    if rerun not in RERUNS:
-        raise unknown("rerun", str(rerun), RERUNS)
-    return str(rerun)
-
-
-def directory_of(outputs: Path, name: str, run_id: str) -> Path:
-    """The run's directory: the name and the start of its id, more of it where another run's begins alike."""
-    for digits in (ID, 2 * ID):
-        directory = outputs / f"{name}-{run_id[:digits]}"
-        found = _id_of(directory)
-        if found is None or found == run_id:
-            return directory
-    return outputs / f"{name}-{run_id}"
-
-
-def standing(
-    directory: Path, identity: Identity, rerun: str, store: Store, earlier: Callable[[], Iterator[Standing]]
-) -> Standing | None:
-    """The finished run that stands for this one, or None where it is to be done.
-
-    `changed`: one of the same identity. `never`: also the last of the same configuration, whatever else has changed.
+    `run.json` marks a run that was started and not cleaned up: its id, its configuration, and whether it measures
+    everything anew. Files of a result are written to a staging folder and moved into place together, `result.json`
+    last, so that an earlier result stays until a new one is whole.
     """
-    if rerun == "always":
-        return None
-    own = _sound(directory, store)
-    if own is not None and own.record["id"] == identity.id:
-        return own
-    return next(earlier(), None) if rerun == "never" else None
+
+    path: Path
+    run_id: str
+    store: Store
+
+    @classmethod
+    def of(cls, outputs: Path, name: str, run_id: str, store: Store) -> RunFolder:
+        """The directory for an id: the name and the start of the id, more of it where another run's begins alike."""
+        for digits in (DIGITS, 2 * DIGITS, len(run_id)):
+            path = outputs / f"{name}-{run_id[:digits]}"
+            if _owner(path) in (None, run_id):
+                break
+        return cls(path, run_id, store)
+
+    @property
+    def lock(self) -> Path:
+        """The file that the process which makes the run has locked."""
+        return lock_of(self.store, self.run_id)
+
+    def claim(self) -> AbstractContextManager[None]:
+        """The lock, for as long as the context lasts; raises Claimed where another process makes the run."""
+        return claim(self.lock)
+
+    def finished(self) -> Mapping[str, Any] | None:
+        """The result of this run, or None, with a warning where there is one that is damaged."""
+        if self._is_staged():
+            return None
+        try:
+            record = read_record(self.path)
+            problem = problem_with_files(self.path, record, self.store.digest_of) if record else None
+        except MbsError as error:
+            record, problem = None, error.found
+        if problem:
+            self.store.warn(f"{problem}; that run does not count as finished")
+            return None
+        return record if record and record["id"] == self.run_id else None
+
+    def start(self, config: Mapping[str, Any], anew: bool) -> None:
+        """Mark the run as started; `anew` drops the finished blocks, unless an earlier attempt was anew already."""
+        make_folder(self.path)
+        before = read_started(self.path)
+        if anew and not (before and before["anew"]):
+            shutil.rmtree(self.path / BLOCKS, ignore_errors=True)
+        content = {"id": self.run_id, "config": config, "anew": anew}
+        write_whole(self.path / STARTED, strict_json(content, indent=1).encode())
+
+    @property
+    def blocks(self) -> Store:
+        """Where finished blocks are kept until the run is done."""
+        return Store(self.path / BLOCKS, self.store.warn)
+
+    def stage(self) -> Path:
+        """An empty folder for the files of a new result."""
+        self.discard()
+        make_folder(self.path / STAGED)
+        return self.path / STAGED
+
+    def publish(self, content: Mapping[str, Any]) -> dict[str, Any]:
+        """Seal the staged files with `result.json`, move them into place, and return what `result.json` holds."""
+        staged = self.path / STAGED
+        whole = seal(content, staged)
+        write_whole(staged / RESULT, (strict_json(whole, indent=1) + "\n").encode())
+        self.finish_publishing()
+        return whole
+
+    def finish_publishing(self) -> None:
+        """Move a whole staged result into place, from wherever a killed process stopped; the caller has the lock."""
+        if not self._is_staged():
+            return
+        staged = self.path / STAGED
+        try:
+            for file in sorted(staged.iterdir(), key=lambda file: file.name == RESULT):
+                target = self.path / file.name
+                if target.is_dir():
+                    shutil.rmtree(target)
+                file.replace(target)
+            staged.rmdir()
+            sync_folder(self.path)
+        except OSError as error:
+            raise unwritable(self.path, error) from error
+
+    def discard(self) -> None:
+        """Drop a staged result that is not whole."""
+        if not self._is_staged():
+            shutil.rmtree(self.path / STAGED, ignore_errors=True)
+
+    def clean(self) -> None:
+        """Remove what the run needed on its way; the caller has the lock. `run.json` goes last, as the mark."""
+        if read_started(self.path) is None:
+            return
+        for path in (self.path / BLOCKS, *self.path.glob(f".*{PART}")):
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        (self.path / STARTED).unlink(missing_ok=True)
+
+    def clean_unless_claimed(self) -> None:
+        """Clean up after a process that was killed between its result and its own clean-up."""
+        if read_started(self.path) is not None:
+            with suppress(Claimed), self.claim():
+                self.clean()
+
+    def _is_staged(self) -> bool:
+        return is_staged(self.path)
 
 
-def earlier_runs(
-    directory: Path, name: str, config: Mapping[str, Any], identity: Identity, store: Store
-) -> Iterator[Standing]:
-    """Finished runs of the same configuration besides `directory`, the last one first, with what has changed since."""
-    files = sorted(directory.parent.glob(f"{name}-*/{RESULT}"), key=lambda file: file.stat().st_mtime, reverse=True)
-    for file in files:
-        with suppress(MbsError):  # a damaged one is no concern of this run
-            record = read_record(file.parent)
-            if file.parent == directory or record is None or "identity" not in record:
-                continue
-            if same_configuration(record["config"], config) and not missing_file(file.parent, record, store.digest_of):
-                yield Standing(file.parent, record, tuple(identity.changes(record["identity"])))
+def lock_of(store: Store, run_id: str) -> Path:
+    """The file that the process which makes the run with this id has locked."""
+    return store.root / "run" / f"{run_id}.lock"
 
 
-def write_started(directory: Path, run_id: str, config: Mapping[str, Any], leftovers: list[str], anew: bool) -> None:
-    """`run.json`: whose directory it is, what is to be removed when the run is done, whether it is made anew."""
-    content = {"id": run_id, "config": config, "leftovers": leftovers, "anew": anew}
-    write_whole(directory / STARTED, strict_json(content, indent=1).encode())
+def is_staged(path: Path) -> bool:
+    """Whether a whole result waits in a directory to be moved into place."""
+    return (path / STAGED / RESULT).exists()
 
 
-def read_started(directory: Path) -> dict[str, Any] | None:
-    """The content of `run.json`, or None where there is none, or only a part of one."""
+def read_started(path: Path) -> dict[str, Any] | None:
+    """The content of a directory's `run.json`, or None where there is none, or not the whole of one."""
     try:
-        found = json.loads((directory / STARTED).read_bytes())
-        return found if isinstance(found, dict) and {"id", "config", "leftovers", "anew"} <= found.keys() else None
+        content = json.loads((path / STARTED).read_bytes())
+        return content if isinstance(content, dict) and {"id", "config", "anew"} <= content.keys() else None
     except (OSError, ValueError):
         return None
 
 
-def lock_of(store: Store, run_id: str) -> Path:
-    """What the process that makes a run claims."""
-    return store.root / "run" / f"{run_id}.lock"
-
-
-def made_in(outputs: Path, run_id: str) -> Path | None:
-    """The directory in which a run is under way: the same content under another name has another one."""
+def directory_of_maker(outputs: Path, run_id: str) -> Path | None:
+    """The directory in which the run of an id is being made: the same content under another name has another one."""
     files = outputs.glob(f"*/{STARTED}")
     return next((file.parent for file in files if (read_started(file.parent) or {}).get("id") == run_id), None)
 
 
-def in_use(outputs: Path, store: Store, but: str = "") -> set[str]:
-    """The files in the store that runs under way go on from, besides the run `but`."""
-    used: set[str] = set()
-    for file in outputs.glob(f"*/{STARTED}"):
-        started = read_started(file.parent)
-        if started and started["id"] != but and is_claimed(lock_of(store, started["id"])):
-            used |= set(started["leftovers"])
-    return used
-
-
-def tidy(directory: Path, store: Store) -> None:
-    """Remove what a run needed on its way and no other does; the caller has claimed the run.
-
-    `run.json` goes last, so that a killed clean-up is done again.
-    """
-    started = read_started(directory)
-    if started is None:
-        return
-    for name in set(started["leftovers"]) - in_use(directory.parent, store, started["id"]):
-        (store.root / name).unlink(missing_ok=True)
-    for part in directory.glob(f".*{PART}"):
-        shutil.rmtree(part) if part.is_dir() else part.unlink()
-    (directory / STARTED).unlink(missing_ok=True)
-
-
-def tidy_unclaimed(directory: Path, store: Store) -> None:
-    """Tidy a finished run that was killed at its very end, unless someone is at it."""
-    started = read_started(directory)
-    if started:
-        with suppress(Claimed), claim(lock_of(store, started["id"])):
-            tidy(directory, store)
-
-
-def _sound(directory: Path, store: Store) -> Standing | None:
-    """The finished run in a directory, or None, with a warning where there is a damaged one."""
-    if is_unpublished(directory):
-        return None
-    try:
-        record = read_record(directory)
-        flaw = missing_file(directory, record, store.digest_of) if record else None
-    except MbsError as error:
-        flaw, record = error.found, {}
-    if record is None:
-        return None
-    if flaw:
-        store.warn(f"{flaw}; that run does not count as finished")
-        return None
-    return Standing(directory, record)
-
-
-def _id_of(directory: Path) -> str | None:
-    started = read_started(directory)
+def _owner(path: Path) -> str | None:
+    """The id of the run that a directory belongs to, or None."""
+    started = read_started(path)
     if started:
         return str(started["id"])
-    try:
-        record = read_record(directory)
-    except MbsError:
-        return None
-    return str(record["id"]) if record else None
+    with suppress(MbsError):
+        record = read_record(path)
+        return str(record["id"]) if record else None
+    return None

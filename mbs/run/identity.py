@@ -13,14 +13,13 @@ from mbs.engine.checkpoint import checkpoint_digest
 from mbs.engine.devices import resolved_device
 from mbs.errors import MbsError
 from mbs.run.environment import versions
-from mbs.run.plan import Scope
+from mbs.run.plan import RunPlan
 from mbs.run.settings import Settings
 from mbs.storage.cache import Store
 from mbs.storage.digests import digest
 from mbs.storage.files import slug
 
 OUTSIDE = ("tracker", "outputs", "rerun")  # what decides no number
-ID = 8  # hexadecimal digits of the id in a directory's name
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Identity:
     """What a run is; two runs of one identity have one result.
 
     `config` is the resolved configuration without trackers, places and launchers. `content` holds digests by what was
-    digested: `model`, `shares`, `corpus/sw`, `evaluation/sw`, `tasks/xnli/sw`, `code/mine` for modules of one's own.
+    digested: `model`, `shares`, `corpus/sw`, `evaluation/sw`, `tasks/xnli/sw`, `code/mine` for user plug-in modules.
     `code` holds versions of Python, libraries and this package, with a digest of its sources where they are edited in
     place.
     """
@@ -42,9 +41,9 @@ class Identity:
         """SHA-256 of all of it."""
         return digest(asdict(self))
 
-    def own_code(self, *groups: str) -> dict[str, Any]:
-        """Digests of the modules of one's own that these groups of the configuration name."""
-        named = own_modules([self.config.get(group) for group in groups])
+    def plugins(self, *groups: str) -> dict[str, Any]:
+        """Digests of the user plug-in modules that these groups of the configuration name."""
+        named = plugin_modules([self.config.get(group) for group in groups])
         return {name: self.content[f"code/{name}"] for name in named}
 
     def changes(self, earlier: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -52,18 +51,18 @@ class Identity:
         return [*_changed(earlier["content"], self.content), *_changed(earlier["code"], self.code)]
 
 
-def identify(settings: Settings, scope: Scope, store: Store) -> Identity:
+def identify(settings: Settings, plan: RunPlan, store: Store) -> Identity:
     """The identity, from digests of files alone: no text is tokenized and no model is loaded.
 
     Raises MbsError for a file that cannot be read.
     """
     try:
-        return _identify(settings, scope, store)
+        return _identify(settings, plan, store)
     except OSError as error:
         raise MbsError(f"{error.filename} cannot be read ({error.strerror})", "a readable file") from error
 
 
-def _identify(settings: Settings, scope: Scope, store: Store) -> Identity:
+def _identify(settings: Settings, plan: RunPlan, store: Store) -> Identity:
     config = {key: value for key, value in settings.config.items() if key not in OUTSIDE}
     for group in ("model", "corpus", "evaluation"):
         config[group] = _without_paths(dict(config.get(group) or {}))
@@ -71,30 +70,30 @@ def _identify(settings: Settings, scope: Scope, store: Store) -> Identity:
     config["model"]["device"] = resolved_device(settings.model.device).partition(":")[0]
     shares = settings.shares
     content: dict[str, Any] = {
-        "model": checkpoint_digest(scope.folder, store.digest_of),
+        "model": checkpoint_digest(plan.folder, store.digest_of),
         "shares": {code: str(amount) for code, amount in shares.amounts.items()} if shares else None,
     }
-    if scope.plan and settings.corpus:
-        for code in scope.plan.counts:
+    if plan.segments and settings.corpus:
+        for code in plan.segments.counts:
             content[f"corpus/{code}"] = settings.corpus.content(code, store.digest_of)
         content["corpus/languages"] = list(settings.corpus.languages)
     if settings.evaluation:
-        for code in scope.languages:
+        for code in plan.languages:
             content[f"evaluation/{code}"] = settings.evaluation.content(code, store.digest_of)
     if settings.tasks:
         rows = settings.tasks.content(settings.languages, store.digest_of)
         content |= {f"tasks/{name}": held for name, held in rows.items()}
-    content |= {f"code/{name}": store.digest_of(file) for name, file in own_modules(config).items()}
+    content |= {f"code/{name}": store.digest_of(file) for name, file in plugin_modules(config).items()}
     return Identity(config, content, versions())
 
 
-def own_modules(config: object) -> dict[str, Path]:
+def plugin_modules(config: object) -> dict[str, Path]:
     """The files of the modules that a configuration names beside this package's (`_target_: mine.pruners.Best`)."""
     if isinstance(config, list):
-        return {name: file for held in config for name, file in own_modules(held).items()}
+        return {name: file for held in config for name, file in plugin_modules(held).items()}
     if not isinstance(config, dict):
         return {}
-    found = {name: file for held in config.values() for name, file in own_modules(held).items()}
+    found = {name: file for held in config.values() for name, file in plugin_modules(held).items()}
     parts = str(config.get("_target_", "")).split(".")[:-1]  # of a module, or of a class in one
     names = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
     module = next((name for name in names if name in sys.modules), "mbs")

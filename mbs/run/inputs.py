@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from mbs.data.corpora.base import Corpus, Document
-from mbs.data.mixes import Plan
+from mbs.data.mixes import SegmentCounts
 from mbs.data.sampler import CalibrationSet, sample_segments
 from mbs.engine.checkpoint import checkpoint_digest, open_tokenizer
 from mbs.engine.tokenizer import Tokenizer
@@ -21,7 +21,7 @@ from mbs.evaluation.fertility import Tokenization, tokenizations
 from mbs.evaluation.tasks.suite import TaskText
 from mbs.evaluation.windows import LanguageText, PerplexityTask
 from mbs.run.environment import versions
-from mbs.run.plan import Scope
+from mbs.run.plan import RunPlan
 from mbs.run.settings import Settings
 from mbs.storage.cache import Arrays, Store
 from mbs.storage.digests import strict_json
@@ -40,13 +40,13 @@ class Drawn:
     remarks: Sequence[str]
 
     def arrays(self) -> Arrays:
-        """What is kept of it."""
+        """All of it as arrays, for the store."""
         rest = [self.calibration.languages, self.calibration.documents, self.sources, self.remarks]
         return {"tokens": self.calibration.tokens, "rest": np.array(strict_json(rest))}
 
     @classmethod
     def of(cls, arrays: Arrays) -> Drawn:
-        """It again."""
+        """Inverse of `arrays()`."""
         languages, documents, sources, remarks = json.loads(str(arrays["rest"]))
         calibration = CalibrationSet(arrays["tokens"], tuple(languages), tuple(map(tuple, documents)))
         return cls(calibration, sources, remarks)
@@ -59,7 +59,7 @@ class Inputs:
     folder: Path
     model_digest: str
     tokenizer: Tokenizer
-    plan: Plan | None
+    segments: SegmentCounts | None
     calibration: CalibrationSet | None
     texts: list[LanguageText]
     tasks: list[TaskText]
@@ -78,10 +78,10 @@ class Inputs:
     def warnings(self) -> Iterator[str]:
         """One each for text in an odd form, and languages that the corpus lacks, that get no segment or task."""
         yield from self.remarks
-        if self.plan and self.plan.dropped:
-            yield f"not in the corpus and left out of the mix: {', '.join(self.plan.dropped)}"
-        if self.plan and self.plan.without_segment:
-            yield f"too few segments for a segment in: {', '.join(self.plan.without_segment)}"
+        if self.segments and self.segments.dropped:
+            yield f"not in the corpus and left out of the mix: {', '.join(self.segments.dropped)}"
+        if self.segments and self.segments.without_segment:
+            yield f"too few segments for a segment in: {', '.join(self.segments.without_segment)}"
         if self.without_task:
             yield f"none of the tasks has: {', '.join(self.without_task)}"
         if self.lacking:
@@ -91,15 +91,15 @@ class Inputs:
             yield f"no document is long enough to go on from in: {', '.join(unprompted)}"
 
 
-def gather(settings: Settings, scope: Scope, store: Store, own_code: Mapping[str, object]) -> Inputs:
+def read_inputs(settings: Settings, plan: RunPlan, store: Store, plugins: Mapping[str, object]) -> Inputs:
     """Read, tokenize and draw; raises MbsError for everything that can be known without the model's weights.
 
-    `own_code`: digests of modules of one's own that the corpus comes from.
+    `plugins`: digests of the user plug-in modules that the corpus comes from.
     """
-    tokenizer = open_tokenizer(scope.folder)
+    tokenizer = open_tokenizer(plan.folder)
     corpus = settings.evaluation
-    texts = [settings.task.read(corpus, language, tokenizer) for language in scope.languages] if corpus else []
-    documents = {code: settings.task.chosen(corpus, code) for code in scope.languages} if corpus else {}
+    texts = [settings.task.read(corpus, language, tokenizer) for language in plan.languages] if corpus else []
+    documents = {code: settings.task.chosen(corpus, code) for code in plan.languages} if corpus else {}
     same = parallel(settings.task, documents)
     first = {code: held[:DESCRIBED] for code, held in documents.items()}
     described = tokenizations(
@@ -109,16 +109,16 @@ def gather(settings: Settings, scope: Scope, store: Store, own_code: Mapping[str
         table=settings.table,
     )
     tasks = settings.tasks.read(settings.languages) if settings.tasks else []
-    drawn = _sample(settings, scope.plan, tokenizer, store, own_code)
+    drawn = _sample(settings, plan.segments, tokenizer, store, plugins)
     _refuse_overlap(settings, drawn, texts)
     without = _without_task(settings, tasks, texts)
     remarks = [remark for code in documents if corpus for remark in corpus.remarks(code)]
     remarks += drawn.remarks if drawn else []
     return Inputs(
-        scope.folder,
-        checkpoint_digest(scope.folder, store.digest_of),
+        plan.folder,
+        checkpoint_digest(plan.folder, store.digest_of),
         tokenizer,
-        scope.plan,
+        plan.segments,
         drawn.calibration if drawn else None,
         texts,
         tasks,
@@ -178,29 +178,33 @@ def _without_task(settings: Settings, tasks: list[TaskText], texts: list[Languag
 
 
 def _sample(
-    settings: Settings, drawn: Plan | None, tokenizer: Tokenizer, store: Store, own_code: Mapping[str, object]
+    settings: Settings,
+    segments: SegmentCounts | None,
+    tokenizer: Tokenizer,
+    store: Store,
+    plugins: Mapping[str, object],
 ) -> Drawn | None:
     """The calibration set, drawn once for all runs that take the same of the same text."""
     corpus = settings.corpus
-    if drawn is None or corpus is None:
+    if segments is None or corpus is None:
         return None
     key = {
-        "corpus": {code: corpus.content(code, store.digest_of) for code in drawn.counts},
+        "corpus": {code: corpus.content(code, store.digest_of) for code in segments.counts},
         "normalize": corpus.provenance().get("normalize"),
         "tokenizer": tokenizer.digest,
-        "counts": list(drawn.counts.items()),
+        "counts": list(segments.counts.items()),
         "length": settings.length,
         "seed": settings.seed,
         "versions": versions(),
-        "own_code": own_code,
+        "own_code": plugins,
     }
 
-    def made() -> Arrays:
-        calibration = sample_segments(corpus, drawn.counts, tokenizer, settings.length, settings.seed)
-        remarks = [remark for code in drawn.counts for remark in corpus.remarks(code)]
+    def draw() -> Arrays:
+        calibration = sample_segments(corpus, segments.counts, tokenizer, settings.length, settings.seed)
+        remarks = [remark for code in segments.counts for remark in corpus.remarks(code)]
         return Drawn(calibration, _sources(corpus, calibration), remarks).arrays()
 
-    return Drawn.of(store.stage("calibration", key, made))
+    return Drawn.of(store.stage("calibration", key, draw))
 
 
 def _sources(corpus: Corpus, calibration: CalibrationSet) -> dict[str, dict[str, Source]]:

@@ -1,4 +1,4 @@
-"""What a run is about, known before any text is read or a model is loaded: languages, segments, the model's folder."""
+"""What a run will do, known before any text is read or a model is loaded: languages, segments, the model's folder."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mbs.compression.method import check_pruner
-from mbs.data.mixes import Plan, plan
+from mbs.data.mixes import SegmentCounts, segment_counts
 from mbs.engine.checkpoint import context_length
 from mbs.errors import MbsError
 from mbs.run.settings import Settings
 
 
 @dataclass(frozen=True)
-class Scope:
+class RunPlan:
     """The checkpoint's folder, the evaluated languages of text, and how many segments each language gives."""
 
     folder: Path
     languages: tuple[str, ...]
-    plan: Plan | None
+    segments: SegmentCounts | None
 
 
-def scope(settings: Settings) -> Scope:
+def plan_run(settings: Settings) -> RunPlan:
     """Raises MbsError for everything that can be known so early."""
     check_pruner(settings.pruner, settings.sparsity)
     languages = evaluated_languages(settings)
-    drawn = planned(settings)
+    segments = planned_segments(settings)
     folder = settings.model.folder()
     lengths = {"evaluation.length": settings.task.length} if settings.evaluation else {}
     if settings.pruner.needs:
         lengths["calibration.length"] = settings.length
     check_lengths(lengths, folder)
-    return Scope(folder, languages, drawn)
+    return RunPlan(folder, languages, segments)
 
 
 def evaluated_languages(settings: Settings) -> tuple[str, ...]:
@@ -48,7 +48,7 @@ def evaluated_languages(settings: Settings) -> tuple[str, ...]:
     return tuple(sorted(wanted, key=lambda code: order.index(code) if code in order else len(order)))
 
 
-def planned(settings: Settings) -> Plan | None:
+def planned_segments(settings: Settings) -> SegmentCounts | None:
     """The segments of each language, or None for a pruner that needs no text."""
     if not settings.pruner.needs:
         return None
@@ -61,11 +61,11 @@ def planned(settings: Settings) -> Plan | None:
     available = settings.corpus.languages
     asked = settings.languages or (settings.shares.languages if settings.shares else available)
     candidates = tuple(code for code in asked if code not in settings.table or not settings.table[code].collection)
-    drawn = plan(settings.mix, candidates, available, settings.segments, settings.shares)
-    for language in drawn.counts:
+    planned = segment_counts(settings.mix, candidates, available, settings.segments, settings.shares)
+    for language in planned.counts:
         if language not in available:
             settings.corpus.documents(language)
-    return drawn
+    return planned
 
 
 def check_lengths(lengths: Mapping[str, int], folder: Path) -> None:

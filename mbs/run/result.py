@@ -43,7 +43,7 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Result:
-    """Everything a run found; languages stand in the order of their training shares."""
+    """Everything that a run measured; languages stand in the order of their training shares."""
 
     identity: Identity
     pruner: str
@@ -56,7 +56,7 @@ class Result:
     numerics: Mapping[str, str | int]
     shares: Mapping[str, str] | None
     calibration: Calibration
-    found: Findings
+    findings: Findings
     requested_sparsity: str
     layers: Sequence[LayerReport]
     seconds: Mapping[str, float]
@@ -78,7 +78,7 @@ class Result:
             "numerics": self.numerics,
             "shares": self.shares,
             "calibration": asdict(self.calibration),
-            **plain(asdict(self.found)),
+            **plain(asdict(self.findings)),
             "sparsity": {
                 "requested": self.requested_sparsity,
                 "achieved": achieved(self.layers),

@@ -14,8 +14,7 @@ from itertools import islice
 
 import numpy as np
 
-from mbs.engine.blocks import Blocks
-from mbs.engine.skeleton import Skeleton
+from mbs.engine.model import BlockwiseModel
 from mbs.engine.tokenizer import Array
 from mbs.evaluation.continuations import NEW_TOKENS, Continuation, Prompt, continuation, write
 from mbs.evaluation.parts import Part, joined, parts
@@ -24,8 +23,9 @@ from mbs.evaluation.similarity import Nearness, language_vectors, similarity_to
 from mbs.evaluation.tasks.harness import Answers, score_tasks
 from mbs.evaluation.tasks.suite import TaskText
 from mbs.evaluation.windows import LanguageText, evenly_spaced
+from mbs.run.context import RunContext
 from mbs.run.inputs import Inputs
-from mbs.storage.cache import Arrays, Store
+from mbs.storage.cache import Arrays
 from mbs.storage.digests import digest
 
 SIMILARITY_WINDOWS = 64  # per language, evenly spaced
@@ -48,24 +48,28 @@ class Measured:
 
 @dataclass(frozen=True)
 class Subject:
-    """The model that is measured: its name in the store, all that decides its numbers, and how to bring it about."""
+    """The model that is measured: its name in the store, all that decides its numbers, and what prepares it.
+
+    `prepare` is called before anything is measured that is not in the store.
+    """
 
     name: str
     decides: Mapping[str, object]
-    ready: Callable[[], None] = lambda: None
+    prepare: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """How models are measured; `progress` hears what was measured of which subject, in which language."""
+    """Measures a model on everything that a run evaluates, through the run's store."""
 
-    skeleton: Skeleton
-    blocks: Blocks
+    run: RunContext
+    model: BlockwiseModel
     inputs: Inputs
-    batch_tokens: int
-    divergence: int
-    store: Store
-    progress: Callable[[str, str, str], None] = lambda subject, kind, language: None
+
+    @property
+    def batch_tokens(self) -> int:
+        """Tokens per forward pass."""
+        return self.run.settings.batch_tokens
 
     def dense(self, subject: Subject) -> Measured:
         """The model before compression."""
@@ -77,12 +81,12 @@ class Measurement:
 
     def lacks(self, subject: Subject) -> bool:
         """Whether anything of it has not been measured yet."""
-        return any(not self.store.has(f"{subject.name}-{kind}", key) for kind, key in self._every_key(subject))
+        return any(not self.run.store.has(f"{subject.name}-{kind}", key) for kind, key in self._every_key(subject))
 
     def forget(self, subject: Subject) -> None:
         """Measure it anew, whatever the store holds."""
         for kind, key in self._every_key(subject):
-            self.store.drop(f"{subject.name}-{kind}", key)
+            self.run.store.drop(f"{subject.name}-{kind}", key)
 
     def _every_key(self, subject: Subject) -> Iterator[tuple[str, dict[str, object]]]:
         for held in self._parts.values():
@@ -103,7 +107,10 @@ class Measurement:
 
     @cached_property
     def _parts(self) -> dict[str, list[Part]]:
-        return {text.language: parts(text, self.batch_tokens, self.divergence) for text in self.inputs.texts}
+        return {
+            text.language: parts(text, self.batch_tokens, self.run.settings.task.divergence)
+            for text in self.inputs.texts
+        }
 
     @property
     def _prompts(self) -> list[Prompt]:
@@ -113,12 +120,12 @@ class Measurement:
         self, subject: Subject, kind: str, key: Mapping[str, object], language: str, make: Callable[[], Arrays]
     ) -> Arrays:
         def made() -> Arrays:
-            subject.ready()
+            subject.prepare()
             arrays = make()
-            self.progress(subject.name, kind, language)
+            self.run.log.event(event="scored", model=subject.name, kind=kind, language=language)
             return arrays
 
-        return self.store.stage(f"{subject.name}-{kind}", key, made)
+        return self.run.store.stage(f"{subject.name}-{kind}", key, made)
 
     def _text_key(self, subject: Subject, part: Part) -> dict[str, object]:
         units = digest([unit.id for unit in part.text.units])
@@ -131,7 +138,7 @@ class Measurement:
             states = dense.parts[text.language][number].states if dense else None
 
             def make(part: Part = part, states: np.ndarray | None = states) -> Arrays:
-                scores = measure_text(self.skeleton, self.blocks, part.text, self.batch_tokens, part.sampled, states)
+                scores = measure_text(self.model, part.text, self.batch_tokens, part.sampled, states)
                 return scores.arrays()
 
             made = self._stage(subject, "text", self._text_key(subject, part), text.language, make)
@@ -144,7 +151,7 @@ class Measurement:
 
     def _answer(self, subject: Subject, task: TaskText) -> Answers:
         def make() -> Arrays:
-            (answers,) = score_tasks(self.skeleton, self.blocks, self.inputs.tokenizer, [task], self.batch_tokens)
+            (answers,) = score_tasks(self.model, [task], self.batch_tokens)
             return answers.arrays()
 
         made = self._stage(subject, "answers", self._task_key(subject, task), task.language, make)
@@ -161,7 +168,7 @@ class Measurement:
 
         def make() -> Arrays:
             ids = np.full((len(every), NEW_TOKENS), -1, dtype=np.int64)
-            written = write(self.skeleton.model, tokenizer, every, NEW_TOKENS, self.batch_tokens)
+            written = write(self.model, every, NEW_TOKENS, self.batch_tokens)
             for row, one in zip(ids, written, strict=True):
                 row[: len(one.ids)] = one.ids
             return {"ids": ids}
@@ -189,7 +196,7 @@ class Measurement:
         def make() -> Arrays:
             rows: dict[str, Sequence[Array]] = {**lacking}
             rows |= {code: evenly_spaced(text, SIMILARITY_WINDOWS).windows for code, text in texts.items()}
-            return {"vectors": np.stack([*language_vectors(self.skeleton, rows, self.batch_tokens).values()])}
+            return {"vectors": np.stack([*language_vectors(self.model.skeleton, rows, self.batch_tokens).values()])}
 
         key = {**subject.decides, "texts": [(code, text.content_hash) for code, text in texts.items()],
                "calibration": [(code, digest([row.tolist() for row in rows])) for code, rows in lacking.items()],

@@ -14,9 +14,12 @@ from mbs.data.languages import LANGUAGES, Language
 from mbs.data.mixes import Mix
 from mbs.data.shares import Shares
 from mbs.engine.checkpoint import ModelSource
+from mbs.errors import unknown
 from mbs.evaluation.tasks.suite import Tasks
 from mbs.evaluation.windows import PerplexityTask
 from mbs.trackers.base import Tracker
+
+RERUNS = ("changed", "always", "never")
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,10 @@ class Settings:
     outputs: Path = Path("outputs")
     rerun: str = "changed"
     config: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.rerun not in RERUNS:
+            raise unknown("rerun", str(self.rerun), RERUNS)
 
 
 @dataclass(frozen=True)

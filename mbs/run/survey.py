@@ -13,7 +13,7 @@ import numpy as np
 from mbs.data.sampler import CalibrationSet, sample_segments
 from mbs.engine.checkpoint import checkpoint_digest, open_model, open_tokenizer
 from mbs.engine.devices import resolved_device
-from mbs.engine.skeleton import Skeleton
+from mbs.engine.model import BlockwiseModel
 from mbs.errors import MbsError
 from mbs.evaluation.similarity import (
     Clustering,
@@ -24,7 +24,7 @@ from mbs.evaluation.similarity import (
     language_vectors,
     standardised,
 )
-from mbs.run.environment import numerics, versions
+from mbs.run.environment import computed_on, versions
 from mbs.run.plan import check_lengths
 from mbs.run.settings import SurveySettings
 from mbs.storage.digests import digest
@@ -80,11 +80,10 @@ def survey(settings: SurveySettings, warn: Callable[[str], None] = lambda line: 
     for language in languages:
         for remark in settings.corpus.remarks(language):
             warn(remark)
-    model = open_model(folder, settings.model.dtype, settings.model.device, warn)
-    skeleton = Skeleton(model)
+    model = BlockwiseModel.of(open_model(folder, settings.model.dtype, settings.model.device, warn))
     rows = dict(zip(languages, np.split(drawn.tokens, len(languages)), strict=True))
-    vectors = language_vectors(skeleton, rows, settings.batch_tokens)
-    return Survey(settings, vectors, drawn, checkpoint_digest(folder), numerics(skeleton.device, model.dtype))
+    vectors = language_vectors(model.skeleton, rows, settings.batch_tokens)
+    return Survey(settings, vectors, drawn, checkpoint_digest(folder), computed_on(model))
 
 
 def as_json(found: Survey) -> dict[str, Any]:

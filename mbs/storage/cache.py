@@ -1,4 +1,4 @@
-"""Results that are made once, by one process, kept whole, and checked when they are read again."""
+"""A store of results: each is made once, by one process, written whole, and checked when it is read again."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ class Store:
 
         The others wait for it, and go on themselves where it dies. A file that is damaged is made anew.
         """
-        found = self.held(name, inputs)
-        if found is not None:
-            return found
+        arrays = self.read(name, inputs)
+        if arrays is not None:
+            return arrays
         with claim(self._file(name, inputs).with_suffix(".lock"), self.warn):
-            found = self.held(name, inputs)
-            return found if found is not None else self._keep(name, inputs, make())
+            arrays = self.read(name, inputs)
+            return arrays if arrays is not None else self._write(name, inputs, make())
 
     def has(self, name: str, inputs: Mapping[str, object]) -> bool:
         """Whether the stage is there; whether it is sound is seen when it is read."""
         return self._file(name, inputs).is_file()
 
-    def held(self, name: str, inputs: Mapping[str, object]) -> Arrays | None:
+    def read(self, name: str, inputs: Mapping[str, object]) -> Arrays | None:
         """The arrays kept under this name and these inputs, or None; a damaged file is removed, with a warning."""
         file = self._file(name, inputs)
         try:
@@ -65,10 +65,6 @@ class Store:
         self.warn(f"{file} is damaged (its checksum does not hold) and is made anew")
         file.unlink(missing_ok=True)
         return None
-
-    def name(self, name: str, inputs: Mapping[str, object]) -> str:
-        """The stage's file, below `root`."""
-        return self._file(name, inputs).relative_to(self.root).as_posix()
 
     def drop(self, name: str, inputs: Mapping[str, object]) -> None:
         """Forget a stage."""
@@ -91,7 +87,7 @@ class Store:
             return digest_file(file)
         return self.stage("digest", key, made)["sha256"].tobytes().hex()
 
-    def _keep(self, name: str, inputs: Mapping[str, object], arrays: Arrays) -> Arrays:
+    def _write(self, name: str, inputs: Mapping[str, object], arrays: Arrays) -> Arrays:
         buffer = io.BytesIO()
         np.savez(buffer, **arrays)  # type: ignore[arg-type]
         content = buffer.getbuffer()

@@ -1,4 +1,4 @@
-"""Where things lie: the configuration folder, safe names under the output root, files written whole or not at all."""
+"""Files written whole or not at all, and names that cannot leave their folder."""
 
 from __future__ import annotations
 
@@ -13,16 +13,6 @@ from pathlib import Path
 from mbs.errors import MbsError
 
 PART = ".part"  # a file that is being written, or that a killed process left
-
-_HERE = Path(__file__).resolve().parents[1]
-
-
-def config_folder() -> Path:
-    """The folder of yaml groups: inside the package when installed from a wheel, beside it in a source tree."""
-    for folder in (_HERE / "conf", _HERE.parent / "conf"):
-        if (folder / "config.yaml").is_file():
-            return folder
-    raise FileNotFoundError(f"no conf/config.yaml in {_HERE} or beside it")
 
 
 def slug(text: str, longest: int = 32) -> str:

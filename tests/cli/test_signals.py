@@ -38,7 +38,7 @@ with interruptible(grace=1):
 """
 
 
-@pytest.mark.guard("mbs/cli/signals.py", "    watcher.start()", "    watcher.run = None")
+@pytest.mark.guard("mbs/cli/signals.py", "daemon=True).start()", "daemon=True)")
 def test_a_signal_ends_even_one_long_computation() -> None:
     process = subprocess.Popen([sys.executable, "-c", LONG], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout

@@ -1,8 +1,7 @@
-"""Starting: no torch for what needs none, no garbage collected while importing, and a bug is called one."""
+"""Starting: no torch for what needs none, and a bug is called one."""
 
 from __future__ import annotations
 
-import gc
 import os
 import subprocess
 import sys
@@ -12,7 +11,6 @@ import pytest
 from conftest import Run
 
 from mbs.cli import main as cli
-from mbs.run.imports import uncollected
 
 
 def test_a_bug_is_called_a_bug(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,14 +47,3 @@ def test_the_module_runs_like_the_command(tmp_path: Path) -> None:
     )
     assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
     assert not list(tmp_path.iterdir())
-
-
-def test_garbage_is_not_collected_while_importing_and_is_afterwards() -> None:
-    with uncollected():
-        assert not gc.isenabled()
-    assert gc.isenabled()
-    frozen = gc.get_freeze_count()
-    with uncollected():
-        kept = [[number] for number in range(100)]
-    assert gc.get_freeze_count() == frozen  # nothing was imported
-    assert kept

@@ -13,7 +13,7 @@ from torch import Tensor
 from mbs.compression.gram import Gram, invert_, symmetric_product
 from mbs.compression.moments import SiteMoments
 from mbs.compression.pruners.sparsegpt import SparseGPT
-from mbs.engine.matmul import probe
+from mbs.engine.matmul import measured
 from mbs.errors import MbsError
 
 
@@ -72,7 +72,7 @@ def test_lower_triangles_are_enough() -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_gram_matrices_stay_near_float64(dtype: torch.dtype) -> None:
     """The stated error: 1e-6 of the largest entry after 32 x 1024 tokens."""
-    gram = Gram("site", 300, CPU, probe(CPU).narrow)
+    gram = Gram("site", 300, CPU, measured().narrow)
     exact = torch.zeros(300, 300, dtype=torch.float64)
     generator = torch.Generator().manual_seed(0)
     for _ in range(32):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from mbs.compression.compress import as_stored, compress_model
+from mbs.compression.compress import CompressOptions, as_stored, compress
 from mbs.compression.layer_reports import LayerReport, achieved
 from mbs.compression.method import Pruner, Solution
 from mbs.compression.pruners.magnitude import Magnitude
@@ -25,6 +25,7 @@ from mbs.compression.pruners.wanda import Wanda
 from mbs.compression.sparsity import Dense, NOfM, Sparsity, Unstructured
 from mbs.data.sampler import CalibrationSet
 from mbs.engine.blocks import MemoryBlocks
+from mbs.engine.model import BlockwiseModel
 from mbs.engine.skeleton import Skeleton
 from mbs.errors import MbsError
 
@@ -37,8 +38,12 @@ def calibration_rows(rows: int = 6, length: int = 24) -> CalibrationSet:
 def pruned_by_us(architecture: str, pruner: Pruner, sparsity: Sparsity) -> tuple[PreTrainedModel, list[LayerReport]]:
     model = random_model(architecture)
     skeleton = Skeleton(model)
-    reports = compress_model(
-        skeleton, MemoryBlocks(skeleton), calibration_rows(), pruner, sparsity, batch_tokens=48, whole_masks=True
+    reports = compress(
+        BlockwiseModel(skeleton, MemoryBlocks(skeleton)),
+        calibration_rows(),
+        pruner,
+        sparsity,
+        CompressOptions(batch_tokens=48, whole_masks=True),
     )
     return model, reports
 
@@ -127,14 +132,14 @@ def test_a_pattern_that_does_not_divide_is_refused_before_a_weight_changes() -> 
     before = [parameter.clone() for parameter in model.parameters()]
     skeleton = Skeleton(model)
     with pytest.raises(MbsError, match=r"has 32 inputs, which 5 does not divide"):
-        compress_model(skeleton, MemoryBlocks(skeleton), calibration_rows(), Wanda(), NOfM(2, 5))
+        compress(BlockwiseModel(skeleton, MemoryBlocks(skeleton)), calibration_rows(), Wanda(), NOfM(2, 5))
     assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
 
 
 def test_calibration_is_required_where_it_is_needed() -> None:
     skeleton = Skeleton(random_model("bloom"))
     with pytest.raises(MbsError, match="without calibration"):
-        compress_model(skeleton, MemoryBlocks(skeleton), None, Wanda(), Unstructured(0.5))
+        compress(BlockwiseModel(skeleton, MemoryBlocks(skeleton)), None, Wanda(), Unstructured(0.5))
 
 
 def test_nan_is_named_by_block_layer_and_language() -> None:
@@ -147,7 +152,7 @@ def test_nan_is_named_by_block_layer_and_language() -> None:
     tokens = np.where(rows.tokens[:3] == poisoned, 5, rows.tokens[:3])
     rows = CalibrationSet(np.concatenate([tokens, rows.tokens[3:]]), rows.languages, rows.documents)
     with pytest.raises(MbsError, match=r"block 0: the input of .*q_proj holds NaN or infinity on text in sw"):
-        compress_model(skeleton, MemoryBlocks(skeleton), rows, Wanda(), Unstructured(0.5))
+        compress(BlockwiseModel(skeleton, MemoryBlocks(skeleton)), rows, Wanda(), Unstructured(0.5))
 
 
 def test_weights_that_are_not_finite_are_refused() -> None:
@@ -155,7 +160,7 @@ def test_weights_that_are_not_finite_are_refused() -> None:
     blocks = MemoryBlocks(skeleton)
     blocks.load(1).linears[2].W[3, 4] = float("inf")
     with pytest.raises(MbsError, match=r"block 1: transformer\.h\.1\.mlp\.c_fc has weights that are NaN or infinite"):
-        compress_model(skeleton, blocks, None, Magnitude(), HALF)
+        compress(BlockwiseModel(skeleton, blocks), None, Magnitude(), HALF)
 
 
 def test_a_small_weight_that_stays_does_not_become_zero() -> None:

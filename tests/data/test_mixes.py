@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mbs.data.languages import LANGUAGES, PAPER_LANGUAGES
-from mbs.data.mixes import Custom, Mbs, Mix, Single, Uniform, apportion, apportion_with_floor, plan
+from mbs.data.mixes import Custom, Mbs, Mix, Single, Uniform, apportion, apportion_with_floor, segment_counts
 from mbs.data.shares import declare_shares, roots
 from mbs.errors import MbsError
 
@@ -49,11 +49,11 @@ def test_fewer_segments_than_languages_is_refused() -> None:
 def test_mixes_plan_what_the_corpus_has() -> None:
     shares = declare_shares({"en": 6, "fr": 3, "sw": 1})
     available = ("en", "sw", "yo")
-    mbs = plan(Mbs(), ("en", "fr", "sw"), available, 7, shares)
+    mbs = segment_counts(Mbs(), ("en", "fr", "sw"), available, 7, shares)
     assert (mbs.counts, mbs.dropped) == ({"en": 6, "sw": 1}, ("fr",))
-    assert plan(Single("sw"), ("en",), available, 7, None).counts == {"sw": 7}
-    assert plan(Uniform(), available, available, 7, None).counts == {"en": 3, "sw": 2, "yo": 2}
-    custom = plan(Custom({"sw": 1, "en": 999, "yo": 0}), (), available, 5, None)
+    assert segment_counts(Single("sw"), ("en",), available, 7, None).counts == {"sw": 7}
+    assert segment_counts(Uniform(), available, available, 7, None).counts == {"en": 3, "sw": 2, "yo": 2}
+    custom = segment_counts(Custom({"sw": 1, "en": 999, "yo": 0}), (), available, 5, None)
     assert (custom.counts, custom.without_segment) == ({"en": 5}, ("sw",))
 
 
@@ -64,7 +64,7 @@ def test_mixes_plan_what_the_corpus_has() -> None:
 )  # fmt: skip
 def test_impossible_mixes_are_refused(mix: Mix, shares: Any, words: str) -> None:
     with pytest.raises(MbsError, match=words):
-        plan(mix, ("en", "sw"), ("en", "sw"), 4, declare_shares(shares))
+        segment_counts(mix, ("en", "sw"), ("en", "sw"), 4, declare_shares(shares))
 
 
 @pytest.mark.parametrize("weights", [None, {}, {"en": -1}, {"en": "x"}, {"en": 0}, {"en": float("inf")}])

@@ -8,7 +8,8 @@ import pytest
 import torch
 from conftest import CONFIGS, VOCABULARY, random_model
 
-from mbs.engine.fused import _Alibi, fast
+from mbs.engine.fused import _Alibi, fused
+from mbs.engine.matmul import PLAIN
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
@@ -31,7 +32,7 @@ def test_the_fast_paths_give_the_same_logits(architecture: str) -> None:
     for arguments in ({}, {"attention_mask": padding}):
         with torch.no_grad():
             slow = model(ids, use_cache=False, **arguments).logits
-            with fast(model), fast(model):
+            with fused(model, PLAIN), fused(model, PLAIN):
                 quick = model(ids, use_cache=False, **arguments).logits
             again = model(ids, use_cache=False, **arguments).logits
         seen = padding.bool() if arguments else torch.ones_like(ids).bool()
@@ -47,7 +48,7 @@ def test_fused_attention_in_half_precision_is_no_worse(dtype: torch.dtype) -> No
     with torch.no_grad():
         model.to(dtype)  # type: ignore[arg-type]
         slow = model(ids, use_cache=False).logits.float()
-        with fast(model):
+        with fused(model, PLAIN):
             quick = model(ids, use_cache=False).logits.float()
         exact = model.double()(ids, use_cache=False).logits.float()
     assert (quick - exact).abs().mean() < 1.1 * (slow - exact).abs().mean()

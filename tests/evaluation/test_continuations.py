@@ -12,6 +12,7 @@ from conftest import invented, random_model
 from transformers import GenerationConfig
 
 from mbs.data.corpora.base import Document
+from mbs.engine.model import BlockwiseModel
 from mbs.engine.tokenizer import Tokenizer
 from mbs.errors import MbsError
 from mbs.evaluation.continuations import Continuation, Prompt, judge, prompts, references, repetition, write
@@ -67,7 +68,7 @@ def test_greedy_is_a_loop_of_argmax(architecture: str, tokenizer: Tokenizer) -> 
     shorter = [Prompt("s", prompt.ids[:6], prompt.reference) for prompt in drawn]
     mixed = [drawn[0], *shorter, *drawn[1:]]
     for batch_tokens in (1, 50, 4096):
-        found = write(model, tokenizer, mixed, 12, batch_tokens)
+        found = write(BlockwiseModel.of(model, tokenizer), mixed, 12, batch_tokens)
         expected = [argmax_loop(model, prompt.ids, 12, tokenizer.separator) for prompt in mixed]
         assert [one.ids.tolist() for one in found] == expected
     assert model.generation_config is own
@@ -77,15 +78,15 @@ def test_greedy_is_a_loop_of_argmax(architecture: str, tokenizer: Tokenizer) -> 
 def test_the_end_of_a_document_ends_the_continuation(tokenizer: Tokenizer) -> None:
     model: Any = random_model("bloom")
     drawn = prompts(documents(30), tokenizer, 1, length=8)
-    free = write(model, tokenizer, drawn, 8)[0].ids.tolist()
+    free = write(BlockwiseModel.of(model, tokenizer), drawn, 8)[0].ids.tolist()
     model.generation_config = GenerationConfig(eos_token_id=[free[3], 399])
-    assert write(model, tokenizer, drawn, 8)[0].ids.tolist() == free[: free.index(free[3])]
+    assert write(BlockwiseModel.of(model, tokenizer), drawn, 8)[0].ids.tolist() == free[: free.index(free[3])]
 
 
 def test_what_does_not_fit_the_context_is_refused(tokenizer: Tokenizer) -> None:
     drawn = prompts(documents(60), tokenizer, 1, length=20)
     with pytest.raises(MbsError, match="21 tokens and 108 new ones, and the context is 128 tokens"):
-        write(random_model("gpt2"), tokenizer, drawn, 108)
+        write(BlockwiseModel.of(random_model("gpt2"), tokenizer), drawn, 108)
 
 
 def test_prompts_are_starts_of_documents(tokenizer: Tokenizer, bos_tokenizer: Tokenizer) -> None:

@@ -12,8 +12,7 @@ import torch
 from benchmark_rows import answered, several, text_of, varied
 from conftest import invented, random_model, shared
 
-from mbs.engine.blocks import MemoryBlocks
-from mbs.engine.skeleton import Skeleton
+from mbs.engine.model import BlockwiseModel
 from mbs.engine.tokenizer import Tokenizer
 from mbs.evaluation.tasks.benchmarks import BENCHMARKS
 from mbs.evaluation.tasks.harness import quiet
@@ -80,12 +79,11 @@ def test_what_is_greedy_is_found(tokenizer: Tokenizer) -> None:
     from mbs.evaluation.tasks.scorer import WalkLM
 
     model = random_model("bloom")
-    skeleton = Skeleton(model)
     context = [int(token) for token in tokenizer.encode(["ba ke"])[0]]
     with torch.no_grad():
         likeliest = int(model(torch.tensor([context])).logits[0, -1].argmax())
     with quiet():
-        ours = WalkLM(skeleton, MemoryBlocks(skeleton), tokenizer, 64)
+        ours = WalkLM(BlockwiseModel.of(model, tokenizer), 64)
         plain = HFLM(pretrained=model, tokenizer=tokenizer.hf, batch_size=1)
         requests = [(("a", "b"), context, [token]) for token in (likeliest, (likeliest + 1) % 400)]
         mine = ours._loglikelihood_tokens(requests)
@@ -105,11 +103,10 @@ def test_the_same_tokens_divided_elsewhere_are_other_questions(tokenizer: Tokeni
     from mbs.evaluation.tasks.scorer import WalkLM
 
     model = random_model("bloom")
-    skeleton = Skeleton(model)
     tokens = [int(token) for token in tokenizer.encode(["ba ke ti mo"])[0]]
     requests = [(("a", "b"), tokens[:cut], tokens[cut:]) for cut in range(1, len(tokens))]
     with quiet():
-        mine = WalkLM(skeleton, MemoryBlocks(skeleton), tokenizer, 64)._loglikelihood_tokens(requests)
+        mine = WalkLM(BlockwiseModel.of(model, tokenizer), 64)._loglikelihood_tokens(requests)
         plain = HFLM(pretrained=model, tokenizer=tokenizer.hf, batch_size=1)
         theirs = [plain._loglikelihood_tokens([request], disable_tqdm=True)[0] for request in requests]
     assert np.abs(np.array(mine)[:, 0] - np.array(theirs)[:, 0]).max() < 1e-4

@@ -13,13 +13,12 @@ from torch import nn
 from transformers import PreTrainedModel
 from windowed import read
 
-from mbs.engine.blocks import MemoryBlocks
-from mbs.engine.skeleton import Skeleton
+from mbs.engine.model import BlockwiseModel
 from mbs.engine.tokenizer import Tokenizer
 from mbs.errors import MbsError
 from mbs.evaluation import perplexity
 from mbs.evaluation.parts import joined, parts
-from mbs.evaluation.perplexity import TextScores, measure_text, sampled_tokens, score_text, unit_of_sampled
+from mbs.evaluation.perplexity import TextScores, measure_text, sampled_tokens, unit_of_sampled
 from mbs.evaluation.windows import LanguageText
 
 
@@ -42,23 +41,22 @@ def test_nll_equals_full_logits(
     monkeypatch.setattr(perplexity, "LOGITS_AT_ONCE", 0)
     monkeypatch.setattr(perplexity, "TOKENS_AT_ONCE", 7)  # several chunks of 7 tokens
     model = random_model(architecture)
-    skeleton = Skeleton(model)
     text = read(evaluation_folder, tokenizer, "sw", protocol)
     assert len({len(window) for window in text.windows}) > 1 or protocol == "paper"
-    ours = score_text(skeleton, MemoryBlocks(skeleton), text, batch_tokens=100)
+    ours = measure_text(BlockwiseModel.of(model), text, batch_tokens=100).nll
     assert np.allclose(ours, plain_nll(model, text), rtol=1e-5)
 
 
 def test_a_score_that_is_not_finite_is_refused(evaluation_folder: Path, tokenizer: Tokenizer) -> None:
     model = random_model("llama")
-    skeleton = Skeleton(model)
+    blockwise = BlockwiseModel.of(model)
     with torch.no_grad():
         norm = model.get_submodule("model.norm")
         assert isinstance(norm.weight, nn.Parameter)
         norm.weight[0] = float("inf")
     text = read(evaluation_folder, tokenizer, "sw", "documents")
     with pytest.raises(MbsError, match=r"log-probability of sw-0 in sw is not finite"):
-        score_text(skeleton, MemoryBlocks(skeleton), text)
+        measure_text(blockwise, text)
 
 
 def plain_distributions(model: PreTrainedModel, text: LanguageText) -> torch.Tensor:
@@ -80,9 +78,8 @@ def test_divergence_and_confidence_equal_full_distributions(
         other_model.get_submodule("transformer.h.1.mlp.dense_4h_to_h").weight.mul_(-5)  # type: ignore[operator]
     made: dict[str, TextScores] = {}
     for name, model in (("dense", dense_model), ("other", other_model)):
-        skeleton = Skeleton(model)
         states = made["dense"].states if made else None
-        made[name] = measure_text(skeleton, MemoryBlocks(skeleton), text, 100, sampled_tokens(text, sample), states)
+        made[name] = measure_text(BlockwiseModel.of(model), text, 100, sampled_tokens(text, sample), states)
     ln_p, ln_q = plain_distributions(dense_model, text), plain_distributions(other_model, text)
     every = (ln_p.exp() * (ln_p - ln_q)).sum(-1).numpy()
     tokens = sampled_tokens(text, sample)
@@ -98,8 +95,7 @@ def test_divergence_and_confidence_equal_full_distributions(
     assert confidence.sum() == pytest.approx(top.sum().item(), rel=1e-5)
     assert right.sum() == (likeliest.numpy() == targets).sum()
     assert np.all(confidence <= number * (np.arange(1000) + 1) / 1000 + 1e-6)
-    same = measure_text(Skeleton(dense_model), MemoryBlocks(Skeleton(dense_model)), text, 100, tokens,
-                        made["dense"].states)  # fmt: skip
+    same = measure_text(BlockwiseModel.of(dense_model), text, 100, tokens, made["dense"].states)
     assert np.abs(same.divergence).max() < 1e-6
 
 
@@ -109,13 +105,12 @@ def test_parts_are_the_whole_and_do_not_depend_on_what_follows(
     evaluation_folder: Path, tokenizer: Tokenizer, protocol: str, sample: int
 ) -> None:
     text = read(evaluation_folder, tokenizer, "sw", protocol)
-    skeleton = Skeleton(random_model("bloom"))
-    blocks = MemoryBlocks(skeleton)
+    model = BlockwiseModel.of(random_model("bloom"))
     held = parts(text, 16, sample)
     assert len(held) > 1
-    scores = [measure_text(skeleton, blocks, part.text, 100, part.sampled) for part in held]
+    scores = [measure_text(model, part.text, 100, part.sampled) for part in held]
     whole, tokens = joined(held, scores), sampled_tokens(text, sample)
-    at_once = measure_text(skeleton, blocks, text, 100, tokens)
+    at_once = measure_text(model, text, 100, tokens)
     assert np.allclose(whole.nll, at_once.nll, rtol=1e-6)
     assert whole.confidence[0].sum() == text.tokens
     assert whole.states.shape[0] == len(tokens)

@@ -12,6 +12,7 @@ from benchmark_rows import ROWS, answered, several, text_of, varied
 from conftest import random_model
 
 from mbs.engine.blocks import MemoryBlocks
+from mbs.engine.model import BlockwiseModel
 from mbs.engine.skeleton import Skeleton
 from mbs.engine.tokenizer import Tokenizer
 from mbs.errors import MbsError
@@ -33,8 +34,8 @@ def test_two_models_do_not_share_answers(tokenizer: Tokenizer) -> None:
     assert (first == again).all()
 
 
-@pytest.mark.guard("mbs/evaluation/tasks/harness.py", "random.setstate(state)", "pass")
-@pytest.mark.guard("mbs/evaluation/tasks/harness.py", "with torch.random.fork_rng(devices):", "if True:")
+@pytest.mark.guard("mbs/engine/switches.py", "random.setstate(state)", "pass")
+@pytest.mark.guard("mbs/engine/switches.py", "with torch.random.fork_rng(devices):", "if True:")
 def test_scoring_leaves_no_trace(
     tokenizer: Tokenizer, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,7 +62,7 @@ def test_scoring_leaves_no_trace(
     capfd.readouterr()
     try:
         before = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state()  # type: ignore[index]
-        score_tasks(skeleton, MemoryBlocks(skeleton), tokenizer, texts)
+        score_tasks(BlockwiseModel(skeleton, MemoryBlocks(skeleton), text_tokenizer=tokenizer), texts)
         after = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state()  # type: ignore[index]
         assert before[:2] == after[:2]
         assert torch.equal(before[2], after[2])
@@ -77,7 +78,7 @@ def test_a_model_that_gives_no_numbers_is_named_with_the_row(tokenizer: Tokenize
     with torch.no_grad():
         cast(torch.nn.Embedding, skeleton.model.get_input_embeddings()).weight.fill_(float("nan"))
     with pytest.raises(MbsError, match=r"xnli en: .* row 0 is not finite; .*; try model.dtype=float32"):
-        score_tasks(skeleton, MemoryBlocks(skeleton), tokenizer, several(["xnli"]))
+        score_tasks(BlockwiseModel(skeleton, MemoryBlocks(skeleton), text_tokenizer=tokenizer), several(["xnli"]))
 
 
 def test_rows_may_hold_other_fields_of_any_type(tokenizer: Tokenizer) -> None:

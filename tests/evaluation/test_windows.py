@@ -16,11 +16,10 @@ from hypothesis import strategies as st
 from windowed import LENGTH, read
 
 from mbs.data.corpora.folder import FolderCorpus
-from mbs.engine.blocks import MemoryBlocks
-from mbs.engine.skeleton import Skeleton
+from mbs.engine.model import BlockwiseModel
 from mbs.engine.tokenizer import Tokenizer
 from mbs.errors import MbsError
-from mbs.evaluation.perplexity import batches, ranks, score_text
+from mbs.evaluation.perplexity import batches, measure_text, ranks
 from mbs.evaluation.windows import PerplexityTask, evenly_spaced
 
 
@@ -48,7 +47,6 @@ def test_documents_drop_nothing(
 
 def test_a_first_token_is_context_and_not_scored(evaluation_folder: Path, bos_tokenizer: Tokenizer) -> None:
     model = random_model("llama")
-    skeleton = Skeleton(model)
     text = read(evaluation_folder, bos_tokenizer, "en", "documents")
     assert set(text.context) == {1, 2}
     expected = np.zeros(len(text.units))
@@ -57,7 +55,7 @@ def test_a_first_token_is_context_and_not_scored(evaluation_folder: Path, bos_to
             logits = model(torch.from_numpy(window)[None], use_cache=False).logits[0].double()
             targets = torch.from_numpy(window[context:])
             expected[unit] += F.cross_entropy(logits[context - 1 : -1], targets, reduction="sum").item()
-    assert np.allclose(score_text(skeleton, MemoryBlocks(skeleton), text), expected, rtol=1e-5)
+    assert np.allclose(measure_text(BlockwiseModel.of(model), text).nll, expected, rtol=1e-5)
 
 
 def test_paper_windows_are_whole_and_the_tail_is_dropped(evaluation_folder: Path, tokenizer: Tokenizer) -> None:

@@ -9,8 +9,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from mbs.cli.config import build
-from mbs.cli.main import with_own_groups
-from mbs.storage.files import config_folder
+from mbs.cli.paths import config_folder
+from mbs.cli.words import with_own_groups
 
 
 def options() -> list[tuple[str, str]]:

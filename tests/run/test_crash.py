@@ -54,7 +54,7 @@ def stage_of(outputs: Path) -> str:
     last = json.loads(lines[-1]) if lines else {"event": "imports and reading"}
     if last["event"] == "finished":
         return "the end" if list(outputs.glob("*/run.json")) else "after the end"
-    kept = sum(1 for _ in outputs.glob(".store/*/*.stage"))
+    kept = sum(len([*outputs.glob(pattern)]) for pattern in (".store/*/*.stage", "*/.blocks/*/*.stage"))
     names = [str(last[key]) for key in ("event", "model", "kind", "stage", "block", "language") if key in last]
     return f"after {' '.join(names)}, {kept} stages kept"
 
@@ -91,4 +91,4 @@ def test_killed_at_random_moments_and_resumed_a_run_ends_with_the_same_bits(
         print(f"{killed:3}  {moment:5.2f} s  {stage}: went on for {took:.1f} s", flush=True)
         assert content(only(outputs)) == expected, f"killed at {moment:.2f} s ({stage}), seed {SEED}"
         assert not list(outputs.glob("*/run.json"))
-        assert not list(outputs.glob(".store/block/*.stage"))
+        assert not list(outputs.glob("*/.blocks"))

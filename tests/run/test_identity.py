@@ -21,17 +21,17 @@ from runs import QUICK, built
 from safetensors.torch import load_file, save_file
 
 from mbs.cli.config import build
-from mbs.cli.main import with_own_groups
+from mbs.cli.paths import config_folder
+from mbs.cli.words import with_own_groups
 from mbs.engine.tokenizer import Tokenizer
 from mbs.run.identity import Identity, identify
-from mbs.run.plan import scope
+from mbs.run.plan import plan_run
 from mbs.storage.cache import Store
-from mbs.storage.files import config_folder
 
 
 def identity_of(tmp_path: Path, words: list[str]) -> Identity:
     settings = built(words)
-    return identify(settings, scope(settings), Store(tmp_path / "store"))
+    return identify(settings, plan_run(settings), Store(tmp_path / "store"))
 
 
 def keeping_time(file: Path, change: Callable[[bytes], bytes]) -> None:
@@ -47,7 +47,7 @@ def one_byte(old: bytes) -> Callable[[bytes], bytes]:
     return lambda whole: whole.replace(old, old[:-1] + bytes([old[-1] ^ 1]), 1)
 
 
-@pytest.mark.guard("mbs/run/identity.py", '"model": checkpoint_digest(scope.folder, store.digest_of),', "")
+@pytest.mark.guard("mbs/run/identity.py", '"model": checkpoint_digest(plan.folder, store.digest_of),', "")
 def test_whatever_is_read_is_part_of_the_identity(
     tmp_path: Path, inputs: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,7 +102,7 @@ def test_an_edited_yaml_is_another_run_and_places_and_trackers_are_not(tmp_path:
             config = compose("config", [*with_own_groups(elsewhere), f"hydra.searchpath=[file://{tmp_path}/mine]",
                                         "pruner=own"])  # fmt: skip
         settings = build(config)
-        ids.append(identify(settings, scope(settings), Store(tmp_path / "store")).id)
+        ids.append(identify(settings, plan_run(settings), Store(tmp_path / "store")).id)
     assert "variant" in yaml
     assert ids[0] == first != ids[1]
 

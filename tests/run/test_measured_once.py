@@ -20,9 +20,9 @@ def test_dense_scores_are_made_once(run: Run, monkeypatch: pytest.MonkeyPatch) -
     scored: list[str] = []
     original = perplexity.measure_text
 
-    def counting(skeleton: Any, blocks: Any, text: Any, *rest: Any) -> perplexity.TextScores:
+    def counting(model: Any, text: Any, *rest: Any) -> perplexity.TextScores:
         scored.append(text.language)
-        return original(skeleton, blocks, text, *rest)
+        return original(model, text, *rest)
 
     monkeypatch.setattr(measure, "measure_text", counting)
     run("languages=[en,sw]")

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from conftest import Run, random_model, tiny_run
@@ -18,7 +19,7 @@ from runs import QUICK, content, counted, flip, only, started, until
 
 from mbs.cli.clean import leftovers
 from mbs.cli.signals import AGAIN
-from mbs.compression.compress import compress_model
+from mbs.compression.compress import CompressOptions, compress
 from mbs.compression.layer_reports import LayerReport
 from mbs.compression.method import Pruner
 from mbs.compression.pruners.sparsegpt import SparseGPT
@@ -26,17 +27,16 @@ from mbs.compression.pruners.wanda import Wanda
 from mbs.compression.sparsity import Unstructured
 from mbs.data.corpora.folder import FolderCorpus
 from mbs.data.sampler import sample_segments
-from mbs.engine import matmul as products
-from mbs.engine.blocks import MemoryBlocks
-from mbs.engine.skeleton import Skeleton
+from mbs.engine.matmul import measured
+from mbs.engine.model import BlockwiseModel
 from mbs.engine.tokenizer import Tokenizer
 from mbs.errors import MbsError
 from mbs.run import pipeline
 from mbs.run.comparison import compare_models
+from mbs.run.compressed import StoredBlocks
 from mbs.run.environment import versions
-from mbs.run.folder import lock_of, write_started
+from mbs.run.folder import RunFolder
 from mbs.storage.cache import Arrays, Store
-from mbs.storage.locks import claim
 from mbs.storage.record import read_record
 from mbs.trackers.base import Row
 from mbs.trackers.jsonl import JsonlTracker
@@ -67,14 +67,14 @@ def test_a_stopped_compression_goes_on_after_the_last_finished_block(
     assert (code, err) == (0, "mbs: going on: 2 of 3 blocks are finished\n")
     assert done[4:] == ["block 2", "en", "sw"]
     assert content(only()) == whole
-    assert not any(Path("outputs/.store/block").iterdir())
+    assert not (only() / ".blocks").exists()
     assert not (only() / "run.json").exists()
 
 
 def test_a_damaged_block_is_made_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline, "compare_models", lambda *_: (_ for _ in ()).throw(MbsError("stopped here")))
     assert run(*QUICK)[0] == 2
-    blocks = sorted(Path("outputs/.store/block").glob("*.stage"))
+    blocks = sorted(Path("outputs").glob("*/.blocks/block/*.stage"))
     assert len(blocks) == 3
     for file in Path("outputs/.store/compressed-text").iterdir():
         file.unlink()
@@ -96,17 +96,17 @@ class Vanishing:
     def has(self, k: int) -> bool:
         return True
 
-    def held(self, k: int) -> Arrays | None:
+    def read(self, k: int) -> Arrays | None:
         if k == 1:
             self.blocks.clear()
         return self.blocks.get(k)
 
-    def stage(self, k: int, make: Callable[[], Arrays]) -> Arrays:
+    def make_once(self, k: int, make: Callable[[], Arrays]) -> Arrays:
         self.made.append(k)
         return make()
 
 
-@pytest.mark.guard("mbs/compression/compress.py", "if block.index in self._taken:", "if False:")
+@pytest.mark.guard("mbs/compression/compress.py", "if block.index in self._read:", "if False:")
 @pytest.mark.parametrize("pruner", [Wanda(), SparseGPT()])
 def test_blocks_that_vanish_while_they_are_read_are_made_from_dense_weights(
     corpus_folder: Path, tokenizer: Tokenizer, pruner: Pruner
@@ -115,15 +115,15 @@ def test_blocks_that_vanish_while_they_are_read_are_made_from_dense_weights(
 
     def made(kept: Any) -> tuple[dict[str, Any], list[LayerReport]]:
         model = random_model("gpt2")
-        skeleton = Skeleton(model)
-        reports = compress_model(skeleton, MemoryBlocks(skeleton), calibration, pruner, Unstructured(0.5), kept=kept)
+        options = CompressOptions(finished=kept)
+        reports = compress(BlockwiseModel.of(model), calibration, pruner, Unstructured(0.5), options)
         return model.state_dict(), reports
 
     class Recording(Vanishing):
         def has(self, k: int) -> bool:
             return False
 
-        def stage(self, k: int, make: Callable[[], Arrays]) -> Arrays:
+        def make_once(self, k: int, make: Callable[[], Arrays]) -> Arrays:
             self.blocks[k] = make()
             return self.blocks[k]
 
@@ -139,43 +139,51 @@ def test_blocks_that_vanish_while_they_are_read_are_made_from_dense_weights(
     assert [report.errors for report in reports] == [report.errors for report in reports_again]
 
 
-@pytest.mark.guard("mbs/run/folder.py", ' - in_use(directory.parent, store, started["id"])', "")
-def test_finished_blocks_of_a_run_under_way_stay(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither another run of the same compression, nor the same command, nor mbs-clean takes them away."""
+@pytest.mark.guard("mbs/run/folder.py", "with suppress(Claimed), self.claim():", "if True:")
+def test_finished_blocks_of_a_run_under_way_stay(run: Run) -> None:
+    """Neither the same command nor mbs-clean takes them away."""
     run(*QUICK)
     store = Store(Path("outputs/.store"))
-    blocks = [store.root / "block" / f"{name}.stage" for name in "ab"]
-    for block in blocks:
-        block.write_bytes(b"")
-    names = [f"block/{block.name}" for block in blocks]
-    own, other = read_record(only()), Path("outputs/other")
-    assert own is not None
-    write_started(only(), own["id"], {}, names, anew=True)
-    write_started(other, "other", {}, names[:1], anew=False)
-    with claim(lock_of(store, own["id"])):
+    record = read_record(only())
+    assert record is not None
+    folder = RunFolder(only(), record["id"], store)
+    folder.start({}, anew=True)
+    block = StoredBlocks(folder.blocks, {})
+    block.make_once(0, lambda: {"W": np.zeros(1)})
+    with folder.claim():
         run(*QUICK)
-        assert all(block.exists() for block in blocks)
+        assert not [one for one in leftovers(Path("outputs")) if one.kind == "unfinished"]
+        assert block.has(0)
         assert (only() / "run.json").exists()
-    with claim(lock_of(store, "other")):
-        found = [one for one in leftovers(Path("outputs")) if one.kind == "unfinished"]
-        assert [blocks[1] in one.files and blocks[0] not in one.files for one in found] == [True]
-        run(*QUICK)
-        assert [block.exists() for block in blocks] == [True, False]
-        assert not (only() / "run.json").exists()
+    run(*QUICK)
+    assert not (only() / ".blocks").exists()
+    assert not (only() / "run.json").exists()
 
 
-def test_leftovers_of_every_attempt_are_removed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_of_every_attempt_are_removed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline, "compare_models", lambda *_: (_ for _ in ()).throw(MbsError("stopped here")))
     monkeypatch.setattr(pipeline, "versions", lambda: {"as": "on another machine"})
     run(*QUICK)
-    assert len(list(Path("outputs/.store/block").iterdir())) == 3
+    (directory,) = Path("outputs").glob("tiny_bloom-*")
+    assert len(list(directory.glob(".blocks/block/*.stage"))) == 3
     monkeypatch.setattr(pipeline, "compare_models", compare_models)
     monkeypatch.setattr(pipeline, "versions", versions)
     run(*QUICK)
-    assert not any(Path("outputs/.store/block").iterdir())
+    assert not (only() / ".blocks").exists()
 
 
-@pytest.mark.guard("mbs/run/execute.py", "with claim(lock_of(store, identity.id)):", "if True:")
+@pytest.mark.guard("mbs/run/folder.py", "shutil.rmtree(self.path / BLOCKS, ignore_errors=True)", "pass")
+def test_rerun_always_takes_no_block_of_an_earlier_attempt(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "compare_models", lambda *_: (_ for _ in ()).throw(MbsError("stopped here")))
+    run(*QUICK)
+    done: list[str] = []
+    counted(monkeypatch, done)
+    for _ in range(2):  # the second attempt goes on where the first one was
+        run(*QUICK, "rerun=always")
+        assert done == ["block 0", "block 1", "block 2", "en", "sw"]
+
+
+@pytest.mark.guard("mbs/run/execute.py", "with run.folder.claim():", "if True:")
 def test_a_run_that_is_being_made_is_left_to_its_maker(
     tmp_path: Path, run: Run, checkpoint: Path, corpus_folder: Path, evaluation_folder: Path
 ) -> None:
@@ -198,12 +206,11 @@ def test_a_run_that_is_being_made_is_left_to_its_maker(
     assert run(*QUICK)[1].splitlines()[-1].startswith("finished before")
 
 
-@pytest.mark.guard("mbs/run/pipeline.py", "settle(Products.of(", "(Products.of(")
+@pytest.mark.guard("mbs/run/pipeline.py", "Numerics.of(store.stage(", "measured() or Numerics.of(store.stage(")
 def test_a_later_process_takes_the_products_that_the_first_one_chose(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = products.probe(torch.device("cpu"))
-    monkeypatch.setattr(products, "_settled", replace(here, bfloat16=not here.bfloat16))
-    run(*QUICK)
-    monkeypatch.setattr(products, "_settled", None)
-    run(*QUICK, "seed=1")
-    made = [json.loads(file.read_text()) for file in Path("outputs").glob("*/result.json")]
-    assert [one["numerics"]["bfloat16_products"] for one in made] == 2 * [not here.bfloat16]
+    chosen = measured()
+    for bfloat16 in (not chosen.bfloat16, chosen.bfloat16):
+        monkeypatch.setattr(pipeline, "measured", lambda bfloat16=bfloat16: replace(chosen, bfloat16=bfloat16))
+        run(*QUICK, f"seed={int(bfloat16)}")
+    results = [json.loads(file.read_text()) for file in Path("outputs").glob("*/result.json")]
+    assert [one["numerics"]["bfloat16_products"] for one in results] == 2 * [not chosen.bfloat16]

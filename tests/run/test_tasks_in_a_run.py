@@ -74,9 +74,9 @@ def test_tasks_alone_and_the_dense_answers_are_made_once(
     asked: list[list[str]] = []
     original = score_tasks
 
-    def counting(skeleton: Any, blocks: Any, tokenizer: Any, tasks: Any, *rest: Any) -> Any:
+    def counting(model: Any, tasks: Any, *rest: Any) -> Any:
         asked.append([task.language for task in tasks])
-        return original(skeleton, blocks, tokenizer, tasks, *rest)
+        return original(model, tasks, *rest)
 
     monkeypatch.setattr(measure, "score_tasks", counting)
     code, out, err = bare_run("evaluation=xnli", f"evaluation.tasks.path={rows}", "languages=[en,sw]")

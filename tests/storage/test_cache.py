@@ -61,7 +61,7 @@ def test_a_stage_is_named_by_all_its_inputs(tmp_path: Path) -> None:
     assert store.has("s", {"a": 1})
     assert not store.has("s", {"a": 2})
     assert not store.has("t", {"a": 1})
-    assert store.held("s", {"a": 2}) is None
+    assert store.read("s", {"a": 2}) is None
     store.drop("s", {"a": 1})
     assert not store.has("s", {"a": 1})
 
@@ -85,7 +85,7 @@ def test_an_unreadable_stage_is_one_line(tmp_path: Path) -> None:
     file.unlink()
     file.mkdir()
     with pytest.raises(MbsError, match=r"\.stage cannot be read \(Is a directory\); expected a readable file"):
-        store.held("s", {})
+        store.read("s", {})
 
 
 MAKE = """
@@ -103,8 +103,8 @@ print(store.stage("s", {}, make)["x"].tolist(), flush=True)
 
 
 @pytest.mark.guard(
-    "mbs/storage/cache.py", "return found if found is not None else self._keep(name, inputs, make())",
-    "return self._keep(name, inputs, make())",
+    "mbs/storage/cache.py", "return arrays if arrays is not None else self._write(name, inputs, make())",
+    "return self._write(name, inputs, make())",
 )  # fmt: skip
 def test_a_stage_that_is_being_made_is_waited_for(tmp_path: Path) -> None:
     first = process_of(MAKE, tmp_path, 4)

@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 
 from mbs.errors import MbsError
-from mbs.storage.digests import digest_file
+from mbs.storage.digests import digest_file, strict_json
 from mbs.storage.files import write_whole
-from mbs.storage.record import begin, missing_file, read_record, write_record
+from mbs.storage.record import problem_with_files, read_record, seal
 
 
 def written(tmp_path: Path) -> Path:
-    write_whole(begin(tmp_path) / "scores.parquet", b"12345")
-    write_record(tmp_path, {"schema_version": 1, "x": 0.1, "y": [1, None]})
+    write_whole(tmp_path / "scores.parquet", b"12345")
+    whole = seal({"schema_version": 1, "x": 0.1, "y": [1, None]}, tmp_path)
+    write_whole(tmp_path / "result.json", strict_json(whole).encode())
     return tmp_path / "result.json"
 
 
@@ -24,7 +25,7 @@ def test_a_record_that_is_not_what_was_written_is_seen(tmp_path: Path) -> None:
     record = read_record(tmp_path)
     assert record is not None
     assert (record["x"], record["y"]) == (0.1, [1, None])
-    assert missing_file(tmp_path, record, digest_file) is None
+    assert problem_with_files(tmp_path, record, digest_file) is None
     text = file.read_text()
     other = text.replace('"schema_version": 1', '"schema_version": 9')
     for wrong in (text.replace("0.1", "0.2"), text[:-20], "", "[]", other):
@@ -35,12 +36,12 @@ def test_a_record_that_is_not_what_was_written_is_seen(tmp_path: Path) -> None:
     assert read_record(tmp_path) is None
 
 
-@pytest.mark.guard("mbs/storage/record.py", ' and digest_of(file) != held["sha256"]', " and False")
+@pytest.mark.guard("mbs/storage/record.py", ' and digest_of(file) != listed["sha256"]', " and False")
 def test_files_beside_a_record_are_checked(tmp_path: Path) -> None:
     written(tmp_path)
     record = read_record(tmp_path)
     assert record is not None
     (tmp_path / "scores.parquet").write_bytes(b"12346")
-    assert "is damaged" in str(missing_file(tmp_path, record, digest_file))
+    assert "is damaged" in str(problem_with_files(tmp_path, record, digest_file))
     (tmp_path / "scores.parquet").write_bytes(b"123")
-    assert "is missing or cut off" in str(missing_file(tmp_path, record, digest_file))
+    assert "is missing or cut off" in str(problem_with_files(tmp_path, record, digest_file))

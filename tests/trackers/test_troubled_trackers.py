@@ -17,10 +17,10 @@ from runs import QUICK, built, until
 
 from mbs.cli import main as cli
 from mbs.cli.config import build
-from mbs.cli.main import with_own_groups
-from mbs.run.execute import run as whole_run
+from mbs.cli.paths import config_folder
+from mbs.cli.words import with_own_groups
+from mbs.run.execute import execute
 from mbs.run.log import Log
-from mbs.storage.files import config_folder
 from mbs.trackers.base import NoTracker, Row, RunInfo
 from mbs.trackers.guard import Guarded, hangs
 
@@ -44,11 +44,6 @@ def test_a_failing_tracker_is_one_warning(tmp_path: Path) -> None:
 def test_a_run_with_a_broken_tracker_is_complete(
     tmp_path: Path, checkpoint: Path, corpus_folder: Path, evaluation_folder: Path
 ) -> None:
-    from dataclasses import replace
-
-    from mbs.run.execute import run
-    from mbs.run.log import Log
-
     with initialize_config_dir(str(config_folder()), version_base="1.3"):
         config = compose("config", with_own_groups(
             [f"model.path={checkpoint}", f"model.shares={checkpoint / 'training.json'}", f"corpus.path={corpus_folder}",
@@ -58,7 +53,7 @@ def test_a_run_with_a_broken_tracker_is_complete(
     said: list[str] = []
     settings = replace(build(config), tracker=Failing())
     log = Log(said.append, lines.append)
-    outcome = run(settings, log)
+    outcome = execute(settings, log)
     assert len(lines) == 1
     assert [line.split(":")[0] for line in said] == ["identify", "sample", "load", "dense", "compress", "score"]
     assert outcome.record
@@ -100,7 +95,7 @@ def test_a_run_with_a_tracker_in_trouble_is_complete(
     monkeypatch.setattr("mbs.run.pipeline.Guarded", lambda tracker, warn: Guarded(tracker, warn, patience=0.5))
     settings = built([*tiny_run(checkpoint, corpus_folder, evaluation_folder), *QUICK, f"outputs={tmp_path}"])
     lines: list[str] = []
-    outcome = whole_run(replace(settings, tracker=Troubled(trouble)), Log(lambda line: None, lines.append))
+    outcome = execute(replace(settings, tracker=Troubled(trouble)), Log(lambda line: None, lines.append))
     assert lines == [words]
     assert outcome.record
     assert outcome.record["warnings"] == []
@@ -116,7 +111,7 @@ def test_a_file_of_a_trackers_own_is_no_part_of_the_result(
     settings = replace(settings, tracker=Writing())
     lines: list[str] = []
     for made in (True, False):
-        outcome = whole_run(settings, Log(lambda line: None, lines.append))
+        outcome = execute(settings, Log(lambda line: None, lines.append))
         assert (outcome.made, lines) == (made, [])
     assert (outcome.directory / "events").read_text() == "more\n"
 

@@ -30,7 +30,7 @@ def test_recorded_perplexities_are_reproduced(twin: str) -> None:
 def test_a_checkpoint_is_small_and_its_shares_are_those_of_its_yaml(twin: str) -> None:
     from hydra import compose, initialize_config_dir
 
-    from mbs.storage.files import config_folder
+    from mbs.cli.paths import config_folder
 
     assert sum(file.stat().st_size for file in (CHECKPOINTS / twin).glob("*.safetensors")) <= 8e6
     with initialize_config_dir(str(config_folder()), version_base="1.3"):

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+from torch import Tensor
 
 from mbs.compression.method import Solution, masked
+from mbs.compression.moments import Moments
+from mbs.compression.pruners.masks import keep_mask
 from mbs.compression.sparsity import Sparsity
 from mbs.errors import unknown
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from mbs.compression.moments import Moments
 
 SCOPES = ("matrix", "row")
 
@@ -31,6 +29,4 @@ class Magnitude:
 
     def solve(self, W: Tensor, moments: Moments | None, sparsity: Sparsity) -> Solution:
         """W `[R, C]` with its smallest weights set to zero."""
-        from mbs.compression.pruners.masks import keep_mask
-
         return masked(W, keep_mask(W.abs(), sparsity, per_row=self.per == "row"))

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+from torch import Tensor
 
 from mbs.compression.method import Solution
+from mbs.compression.moments import Moments
+from mbs.compression.pruners.masks import keep_mask
 from mbs.compression.sparsity import Dense, Sparsity
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from mbs.compression.moments import Moments
 
 
 @dataclass(frozen=True)
@@ -23,6 +21,4 @@ class Keep:
 
     def solve(self, W: Tensor, moments: Moments | None, sparsity: Sparsity) -> Solution:
         """The same W."""
-        from mbs.compression.pruners.masks import keep_mask
-
         return Solution(W, keep_mask(W, Dense(), per_row=True))

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+from torch import Tensor
 
 from mbs.compression.method import Solution
+from mbs.compression.moments import Moments
+from mbs.compression.pruners.masks import keep_mask
+from mbs.compression.pruners.sparsegpt_columns import swept
+from mbs.compression.pruners.sparsegpt_published import published
 from mbs.compression.sparsity import Dense, NOfM, Sparsity
 from mbs.errors import MbsError
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from mbs.compression.moments import Moments
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,6 @@ class SparseGPT:
 
     def solve(self, W: Tensor, moments: Moments | None, sparsity: Sparsity) -> Solution:
         """W `[R, C]` pruned and updated, float32."""
-        from mbs.compression.pruners.masks import keep_mask
-        from mbs.compression.pruners.sparsegpt_columns import swept
-        from mbs.compression.pruners.sparsegpt_published import published
-
         assert moments is not None
         if isinstance(sparsity, Dense):
             return Solution(W, keep_mask(W, sparsity, per_row=True))

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+from torch import Tensor
 
 from mbs.compression.method import Solution, masked
+from mbs.compression.moments import Moments
+from mbs.compression.pruners.masks import drop_smallest, keep_mask
 from mbs.compression.sparsity import NOfM, Sparsity, Unstructured
 from mbs.errors import MbsError
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from mbs.compression.moments import Moments
 
 
 @dataclass(frozen=True)
@@ -43,8 +41,6 @@ class Wanda:
 
     def solve(self, W: Tensor, moments: Moments | None, sparsity: Sparsity) -> Solution:
         """W `[R, C]` with the lowest scores set to zero; scores are float32."""
-        from mbs.compression.pruners.masks import keep_mask
-
         assert moments is not None
         score = W.float().abs().mul_(moments.norms.float())
         if self.variant and isinstance(sparsity, Unstructured):
@@ -58,8 +54,6 @@ def _same_part_of_each_row(score: Tensor, count: int) -> Tensor:
     The published code bisects that part until the count is within 0.1 %, and not beyond 0.8; the count-th smallest of
     all cumulative parts is where the bisection leads, exactly.
     """
-    from mbs.compression.pruners.masks import drop_smallest
-
     ordered, order = score.sort(dim=1, stable=True)
     part = ordered.double().cumsum(dim=1)
     part /= part[:, -1:].clamp(min=sys.float_info.min)

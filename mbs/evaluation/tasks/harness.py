@@ -6,17 +6,15 @@ import contextlib
 import functools
 import io
 import logging
-import random
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
-from mbs.engine.blocks import Blocks
-from mbs.engine.skeleton import Skeleton
+from mbs.engine.model import BlockwiseModel
+from mbs.engine.switches import random_state_kept
 from mbs.engine.tokenizer import Tokenizer
 from mbs.errors import MbsError
 from mbs.evaluation.tasks.suite import TaskText
@@ -51,18 +49,16 @@ class Answers:
         return {"rows": self.rows, "gold": self.gold, "loglik": self.loglik, "correct": self.correct}
 
 
-def score_tasks(
-    skeleton: Skeleton, blocks: Blocks, tokenizer: Tokenizer, texts: Sequence[TaskText], batch_tokens: int = 4096
-) -> list[Answers]:
+def score_tasks(model: BlockwiseModel, texts: Sequence[TaskText], batch_tokens: int = 4096) -> list[Answers]:
     """The answers to every task in every language, all in one pass sorted by length; in the order of `texts`."""
     from lm_eval.evaluator import evaluate
 
     from mbs.evaluation.tasks.scorer import WalkLM
 
-    with quiet(), random_state_put_back(), templates_compiled_once(), padding_put_back(tokenizer):
+    with quiet(), random_state_kept(), templates_compiled_once(), padding_put_back(model.tokenizer):
         tasks = {_name(text): harness_task(text) for text in texts}
-        model = WalkLM(skeleton, blocks, tokenizer, batch_tokens)
-        found = evaluate(model, {"tasks": tasks, "groups": {}, "group_map": {}}, bootstrap_iters=0, log_samples=True)
+        scorer = WalkLM(model, batch_tokens)
+        found = evaluate(scorer, {"tasks": tasks, "groups": {}, "group_map": {}}, bootstrap_iters=0, log_samples=True)
     return [_answers(text, found["samples"][_name(text)]) for text in texts]
 
 
@@ -115,19 +111,6 @@ def _answers(text: TaskText, samples: Sequence[Mapping[str, Any]]) -> Answers:
             f"{_name(text)}: the answers that lm-eval counts as right are not the rows' labels", "a known task"
         )
     return Answers(text.family, text.language, rows, gold, loglik, correct)
-
-
-@contextlib.contextmanager
-def random_state_put_back() -> Iterator[None]:
-    """Whatever lm-eval seeds or draws, afterwards the random states are as they were."""
-    state, numpy_state = random.getstate(), np.random.get_state()
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
-    try:
-        with torch.random.fork_rng(devices):
-            yield
-    finally:
-        random.setstate(state)
-        np.random.set_state(numpy_state)
 
 
 @contextlib.contextmanager

@@ -8,10 +8,9 @@ import torch
 from lm_eval.models.huggingface import HFLM
 from torch import Tensor
 
-from mbs.engine.blocks import Block, Blocks
-from mbs.engine.fused import fast
+from mbs.engine.blocks import Block
+from mbs.engine.model import BlockwiseModel
 from mbs.engine.skeleton import Skeleton
-from mbs.engine.tokenizer import Tokenizer
 from mbs.engine.walk import Hidden, right_padded, walk
 from mbs.errors import MbsError
 from mbs.evaluation.perplexity import token_scores
@@ -22,9 +21,9 @@ Encoded = tuple[tuple[str, str], list[int], list[int]]
 class WalkLM(HFLM):
     """lm-eval's own Hugging Face model, tokens and generation included, but for its log-likelihoods."""
 
-    def __init__(self, skeleton: Skeleton, blocks: Blocks, tokenizer: Tokenizer, batch_tokens: int) -> None:
-        super().__init__(pretrained=skeleton.model, tokenizer=tokenizer.hf, batch_size=1)
-        self._skeleton, self._blocks, self._batch_tokens = skeleton, blocks, batch_tokens
+    def __init__(self, model: BlockwiseModel, batch_tokens: int) -> None:
+        super().__init__(pretrained=model.hf, tokenizer=model.tokenizer.hf, batch_size=1)
+        self._blockwise, self._batch_tokens = model, batch_tokens
 
     def _loglikelihood_tokens(
         self, requests: Sequence[Encoded], disable_tqdm: bool = False, override_bs: int | None = None
@@ -45,9 +44,9 @@ class WalkLM(HFLM):
             inputs.setdefault(tuple(kept[:-1]), []).append(number)
             continuations.append(kept[-len(continuation) :])
         visitor = _Continuations(list(inputs), list(inputs.values()), continuations)
-        with fast(self._skeleton.model):
+        with self._blockwise.fused():
             tiles = ([batch] for batch in right_padded(list(inputs), self._batch_tokens))
-            walk(self._skeleton, self._blocks, tiles, visitor)
+            walk(self._blockwise, tiles, visitor)
         return visitor.scores
 
 
