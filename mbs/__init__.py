@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from mbs.errors import MbsError as MbsError
     from mbs.evaluation.windows import PerplexityTask as PerplexityTask
     from mbs.library import compress_model as compress_model
-    from mbs.library import open_blockwise as open  # noqa: A004, F401
+    from mbs.library import open as open  # noqa: A004
     from mbs.library import perplexity as perplexity
     from mbs.library import sample as sample
     from mbs.library import score_text as score_text
@@ -67,7 +67,7 @@ _WHERE = {
     "CompressOptions": "compression.compress:CompressOptions",
     "compress": "compression.compress:compress",
     "compress_model": "library:compress_model",
-    "open": "library:open_blockwise",
+    "open": "library:open",
     "perplexity": "library:perplexity",
     "sample": "library:sample",
     "declare_shares": "data.shares:declare_shares",

@@ -33,7 +33,7 @@ from mbs.evaluation.perplexity import measure_text
 from mbs.evaluation.windows import LanguageText, PerplexityTask, by_document
 
 
-def open_blockwise(
+def open(  # noqa: A001
     source: str | Path | PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase | None = None,
     dtype: str = "auto",

@@ -138,7 +138,8 @@ def test_plain_mbs_runs_the_embedded_default_and_runs_are_compared(
     assert report() == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "### demo at sparsity 0.5"
-    assert f"| sw | 1.02 | {one.dense['sw']:.4g} | +" in "\n".join(lines)
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert ["sw", "1.02", f"{one.dense['sw']:.4g}"] in [row[:3] for row in cells]
     assert (outputs / "other.png").is_file()
 
 

@@ -17,6 +17,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,13 @@ import torch
 from transformers import AutoModelForCausalLM, BloomConfig, LlamaConfig, PreTrainedModel
 
 import mbs.compression.compress
-from mbs import Magnitude, MemoryBlocks, Skeleton, SparseGPT, Unstructured, Wanda, compress_model
+from mbs import BlockwiseModel, Magnitude, Skeleton, SparseGPT, Unstructured, Wanda, compress
 from mbs.compression.gather import Gathering
 from mbs.compression.gram import Gram
 from mbs.compression.method import Pruner
 from mbs.compression.moments import SiteMoments
 from mbs.data.sampler import CalibrationSet
-from mbs.engine.matmul import probe, using
+from mbs.engine.matmul import Numerics, measured, using
 from mbs.engine.walk import Hidden
 
 HERE = Path(__file__).parent
@@ -80,12 +81,18 @@ def floor_flops(shape: str, method: str) -> float:
     return gathering + second + grams + factors + updates
 
 
+@cache
+def numerics() -> Numerics:
+    """How this process multiplies, measured once."""
+    return measured()
+
+
 def measured_rate(size: int = 2048, seconds: float = 1.5) -> float:
     """FLOP/s of float32 products that this machine sustains, by the best accurate unit of the processor."""
     A = torch.randn(size, size)
     out = torch.mm(A, A)
     products = 0
-    with using(probe(torch.device("cpu")).float32):
+    with using(numerics().float32):
         began = time.perf_counter()
         while time.perf_counter() < began + seconds:
             torch.mm(A, A, out=out)
@@ -109,11 +116,10 @@ def rows() -> CalibrationSet:
 
 def ours(shape: str, method: str, memory: dict[str, float]) -> float:
     """Seconds of the engine; the memory that it took goes to `memory`."""
-    skeleton = Skeleton(model_of(shape))
-    blocks, calibration = MemoryBlocks(skeleton), rows()
+    model, calibration = BlockwiseModel.of(model_of(shape), numerics=numerics()), rows()
     with peak_above(memory):
         began = time.perf_counter()
-        compress_model(skeleton, blocks, calibration, PRUNERS[method], Unstructured(plain.RATIO))
+        compress(model, calibration, PRUNERS[method], Unstructured(plain.RATIO))
         return time.perf_counter() - began
 
 
@@ -196,7 +202,7 @@ def breakdown(shape: str, method: str) -> dict[str, float]:
 def work(shape: str, method: str, way: str, repeats: int) -> dict[str, Any]:
     """All figures of one cell of the table, in this process."""
     torch.set_num_threads(THREADS)
-    probe(torch.device("cpu"))
+    numerics()
     seconds, rates, memory = [], [], dict[str, float]()
     for _ in range(repeats):
         rates.append(measured_rate())
@@ -253,8 +259,8 @@ def machine() -> dict[str, Any]:
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "threads": THREADS,
         "torch": torch.__version__,
-        "products": probe(torch.device("cpu")).record(),
-        "gflops": probe(torch.device("cpu")).gflops,
+        "products": numerics().record(),
+        "gflops": dict(numerics().gflops),
     }
 
 

@@ -21,9 +21,11 @@ from tokenizers import models, pre_tokenizers
 from transformers import AutoModelForCausalLM, BloomConfig, PreTrainedModel, PreTrainedTokenizerFast
 from transformers.utils import logging
 
-from mbs import MemoryBlocks, Skeleton, score_text
+from mbs import BlockwiseModel
 from mbs.data.corpora.base import Document
+from mbs.engine.matmul import measured
 from mbs.engine.tokenizer import Tokenizer
+from mbs.evaluation.perplexity import measure_text
 from mbs.evaluation.windows import LanguageText, by_document
 
 HERE = Path(__file__).parent
@@ -55,13 +57,13 @@ def texts() -> list[str]:
 
 
 def ours(model: PreTrainedModel, memory: dict[str, float]) -> tuple[float, float]:
-    """Seconds and NLL of the text by `score_text`."""
-    skeleton = Skeleton(model)
+    """Seconds and NLL of the text by `measure_text`."""
+    blockwise = BlockwiseModel.of(model, numerics=measured())
     documents = [Document(str(number), text) for number, text in enumerate(texts())]
     text: LanguageText = by_document("en", documents, Tokenizer(words()), LENGTH)
     with peak_above(memory):
         began = time.perf_counter()
-        nll = score_text(skeleton, MemoryBlocks(skeleton), text)
+        nll = measure_text(blockwise, text).nll
         return time.perf_counter() - began, float(nll.sum())
 
 

@@ -22,7 +22,7 @@ from mbs.run import log
 
 def stage(self, name, original=log.Log.stage):
     if name == "compress":  # not sooner, or torch would be imported in another way than by mbs itself
-        from mbs.run.compressed import compress
+        from mbs.compression import compress
         compress._Compress.at = lambda *_: os._exit({REACHED})
     return original(self, name)
 

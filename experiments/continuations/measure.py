@@ -4,18 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from mbs import (
-    FolderCorpus,
-    Magnitude,
-    MemoryBlocks,
-    Skeleton,
-    Unstructured,
-    compress_model,
-    open_model,
-    open_tokenizer,
-)
+import mbs
+from mbs import CompressOptions, FolderCorpus, Magnitude, Unstructured
 from mbs.data.corpora.base import Corpus
 from mbs.data.languages import LANGUAGES
 from mbs.engine.checkpoint import stored_dtype
@@ -50,12 +41,12 @@ def accuracy(corpus: Corpus, language: str, identifier: Identifier) -> list[floa
 
 def main(model_path: str, text_path: str) -> None:
     """Print both tables."""
-    corpus, identifier, folder = FolderCorpus(text_path), Identifier(), Path(model_path)
+    corpus, identifier = FolderCorpus(text_path), Identifier()
     print("| language |", " | ".join(f"{words} words" for words in WORDS), "|")
     for language in corpus.languages:
         print(f"| {language} |", " | ".join(f"{100 * a:.1f}" for a in accuracy(corpus, language, identifier)), "|")
-    tokenizer, model = open_tokenizer(folder), open_model(folder)
-    skeleton = Skeleton(model)
+    model = mbs.open(model_path)
+    tokenizer, options = model.tokenizer, CompressOptions(stored=stored_dtype(model.hf))
     starts = {
         code: prompts(corpus.documents(code), tokenizer, PROMPTS, LENGTH, NEW_TOKENS) for code in corpus.languages
     }
@@ -65,13 +56,9 @@ def main(model_path: str, text_path: str) -> None:
     with one_thread():
         for ratio in (0, 0.5, 0.7):
             if ratio:
-                compress_model(skeleton, MemoryBlocks(skeleton), None, Magnitude(), Unstructured(ratio), 4096,
-                               whole_masks=False, stored=stored_dtype(model))  # fmt: skip
+                mbs.compress(model, None, Magnitude(), Unstructured(ratio), options)
             found.append(
-                {
-                    code: judge(code, write(model, tokenizer, drawn, NEW_TOKENS), identifier)
-                    for code, drawn in starts.items()
-                }
+                {code: judge(code, write(model, drawn, NEW_TOKENS), identifier) for code, drawn in starts.items()}
             )
     for code in corpus.languages:
         cells = [f"{100 * (w[code].wrong_language or 0):.0f} | {100 * (w[code].repetition or 0):.0f}" for w in found]

@@ -17,7 +17,8 @@ from lm_eval import simple_evaluate
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 
-from mbs import MemoryBlocks, Skeleton, open_model, open_tokenizer
+import mbs
+from mbs import open_model, open_tokenizer
 from mbs.engine.checkpoint import ModelSource
 from mbs.evaluation.tasks.harness import Answers, quiet, score_tasks
 from mbs.evaluation.tasks.suite import Tasks, TaskText
@@ -43,8 +44,7 @@ def plain(folder: Path, texts: list[TaskText], batch: int) -> dict[str, float]:
 
 def ours(folder: Path, texts: list[TaskText]) -> list[Answers]:
     """The answers through mbs."""
-    skeleton = Skeleton(open_model(folder))
-    return score_tasks(skeleton, MemoryBlocks(skeleton), open_tokenizer(folder), texts)
+    return score_tasks(mbs.open(folder), texts)
 
 
 def now() -> tuple[float, float]:

@@ -20,7 +20,6 @@ from mbs.metrics.dependence import (
     spearman,
 )
 from mbs.metrics.disparity import (
-    atkinson,
     cvar,
     gap,
     gini,
@@ -28,7 +27,6 @@ from mbs.metrics.disparity import (
     mean,
     standard_deviation,
     tail_size,
-    theil,
     weighted_mean,
     worst,
 )
@@ -64,22 +62,12 @@ from mbs.metrics.intervals import (
     harm_estimate,
     mean_estimate,
 )
-from mbs.metrics.multiplicity import (
-    benjamini_hochberg,
-    holm,
-)
-from mbs.metrics.significance import (
-    Bootstrap,
-    mcnemar,
-    paired_bootstrap,
-    sign_flip,
-)
+from mbs.metrics.significance import holm, mcnemar
 from mbs.metrics.summary import Summary, low_resource, summarize
 
 __all__ = [
     "AccuracyDifference",
     "AccuracyRetention",
-    "Bootstrap",
     "Correlation",
     "Deltas",
     "Estimate",
@@ -92,8 +80,6 @@ __all__ = [
     "accuracy_difference",
     "accuracy_error",
     "accuracy_retention",
-    "atkinson",
-    "benjamini_hochberg",
     "bits_per_character",
     "combine",
     "compare",
@@ -116,19 +102,16 @@ __all__ = [
     "mcnemar",
     "mean",
     "mean_estimate",
-    "paired_bootstrap",
     "relative_change",
     "relative_increase",
     "resource_buckets",
     "retention",
     "scores",
-    "sign_flip",
     "spearman",
     "standard_deviation",
     "summarize",
     "tail_harm",
     "tail_size",
-    "theil",
     "weighted_mean",
     "worst",
     "worst_harm",

@@ -1,12 +1,11 @@
 """How unequally compression treats languages: one number from one value per language.
 
-Mean, worst, CVaR, gap and standard deviation take harms of either sign. Gini, Jain, Atkinson and Theil are for
-quantities of one sign with a mean above zero; harm is neither, so they are meant for retention.
+Mean, worst, CVaR, gap and standard deviation take harms of either sign. Gini and Jain are for quantities of one sign
+with a mean above zero; harm is neither, so they are meant for retention.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -78,29 +77,6 @@ def jain(values: Sequence[float]) -> float:
     x = _positive(values, "Jain")
     x = x / x.max()
     return float(x.sum() ** 2 / (len(x) * (x @ x)))
-
-
-def atkinson(values: Sequence[float], aversion: float = 1.0) -> float:
-    """`1 - (mean x^(1-e))^(1/(1-e)) / mean`, at aversion e = 1 `1 - geometric mean / mean` (Atkinson, 1970).
-
-    In [0, 1], 0 for equal values; the larger e > 0, the more the smallest values count. At e >= 1 a zero gives 1.
-    """
-    x = _positive(values, "Atkinson")
-    if not aversion > 0:
-        raise MbsError(f"an aversion of {aversion}", "a number above zero", "1")
-    x = x / x.mean()
-    if aversion >= 1 and x.min() == 0:
-        return 1.0
-    if aversion == 1:
-        return float(1 - np.exp(np.log(x).mean()))
-    return float(1 - (x ** (1 - aversion)).mean() ** (1 / (1 - aversion)))
-
-
-def theil(values: Sequence[float]) -> float:
-    """`mean((x / mean) ln(x / mean))` in [0, ln n], 0 for equal values, with 0 ln 0 = 0 (Theil, 1967)."""
-    x = _positive(values, "Theil")
-    x = x / x.mean()
-    return math.fsum(value * math.log(value) for value in x.tolist() if value > 0) / len(x)
 
 
 def _some(values: Sequence[float]) -> Array:

@@ -86,17 +86,20 @@ def _table(header: list[str]) -> Table:
 
 def markdown(group: Group) -> str:
     """The same tables for a README."""
-    header, languages, summaries = rows_of(group)
-    lines = [header, ["---"] * len(header), *languages, *([f"**{row[0]}**", *row[1:]] for row in summaries)]
-    text = f"### {group.model} at sparsity {group.sparsity}\n\n{_lines(lines)}\n" if languages else ""
+    text = ""
+    if group.shares:
+        header, languages, summaries = rows_of(group)
+        bold = [[f"**{name}**", *cells] for name, *cells in summaries]
+        text = f"### {group.model} at sparsity {group.sparsity}\n\n{_markdown(header, [*languages, *bold])}\n"
     if group.first["tasks"]:
-        header, rows = tasks_of(group)
-        text += f"\n{_lines([header, ['---'] * len(header), *rows])}\n"
+        text += f"\n{_markdown(*tasks_of(group))}\n"
     return text
 
 
-def _lines(rows: list[list[str]]) -> str:
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
+def _markdown(header: list[str], rows: list[list[str]]) -> str:
+    import pandas as pd
+
+    return str(pd.DataFrame(rows, columns=header).to_markdown(index=False, disable_numparse=True))
 
 
 def main() -> int:
