@@ -17,14 +17,14 @@ $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	grep '^torch==' requirements.lock > $(VENV)/torch.lock
 	grep -v '^torch==' requirements.lock > $(VENV)/others.lock
-	$(BIN)/pip install -q --disable-pip-version-check -r $(VENV)/torch.lock
-	$(BIN)/pip install -q --disable-pip-version-check --no-deps --require-hashes -r $(VENV)/others.lock
+	$(BIN)/pip install -q --no-compile --disable-pip-version-check -r $(VENV)/torch.lock
+	$(BIN)/pip install -q --no-compile --disable-pip-version-check --no-deps --require-hashes -r $(VENV)/others.lock
 	$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
 demo: $(READY)  ## prune the embedded models by three language mixes and show which languages pay
 	$(BIN)/mbs -m experiment=demo outputs=outputs/demo
-	$(BIN)/mbs -m experiment=demo outputs=outputs/demo pruner=magnitude mix=english seed=0
+	$(BIN)/mbs -m experiment=demo outputs=outputs/demo pruner=magnitude,sparsegpt mix=mbs seed=0
 	$(BIN)/python -m mbs.report outputs/demo
 
 test: $(READY)  ## run the tests with coverage

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from mbs.library import score_text as score_text
     from mbs.report.frame import runs as runs
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _WHERE = {
     "Custom": "data.mixes:Custom",

@@ -44,7 +44,7 @@ def guards() -> list[Guard]:
 def fails_without(guard: Guard) -> bool:
     """Whether the test fails in a copy of the project without the line; the time that it takes is the test's own."""
     with tempfile.TemporaryDirectory() as folder:
-        for name in ("mbs", "conf", "tests", "experiments", "README.md", "pyproject.toml"):
+        for name in ("mbs", "conf", "docs", "tests", "experiments", "README.md", "pyproject.toml"):
             source, target = ROOT / name, Path(folder, name)
             if source.is_dir():
                 shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
